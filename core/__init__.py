@@ -1,0 +1,1 @@
+"""Earshot without a screen: find sounds in a library by describing them or by giving an example."""

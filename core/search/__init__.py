@@ -1,0 +1,1 @@
+"""From a question to sounds: queries, filters, ranking and reasons."""

@@ -1,0 +1,55 @@
+"""An example clip as one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from core.audio.mono import read_mono, stream_mono
+from core.encoders.protocol import DualEncoder
+from core.encoders.windows import plan_windows, pool_windows
+from core.errors import UnusableFileError
+from core.search.query import ClipPart
+from core.types import FloatArray
+
+_PIECE_WINDOWS = 6
+
+
+def embed_clip(encoder: DualEncoder, clip: ClipPart) -> FloatArray:
+    """The unit vector (d,) of a file or of a stretch of it: the duration-weighted mean over its windows.
+
+    The file is read in pieces of some windows, so that an hour costs no more memory than a minute.
+
+    Raises:
+        UnusableFileError: The file cannot be read, or the stretch lies outside it.
+    """
+    rate = encoder.card.sample_rate_hz
+    window, hop = round(encoder.card.window_s * rate), round(encoder.card.hop_s * rate)
+    vectors: list[FloatArray] = []
+    lengths: list[int] = []
+    for piece in _pieces(clip, rate, piece_samples=_PIECE_WINDOWS * window):
+        ranges = plan_windows(len(piece), window, hop)
+        vectors.append(encoder.embed_audio([piece[start:end] for start, end in ranges]))
+        lengths.extend(end - start for start, end in ranges)
+    if not vectors:
+        raise UnusableFileError(f"{clip.text} holds no sound.", "Check the stretch against the length of the file.")
+    return pool_windows(np.concatenate(vectors), lengths)
+
+
+def _pieces(clip: ClipPart, rate_hz: int, *, piece_samples: int) -> Iterator[FloatArray]:
+    """The clip's sound, mono, in pieces of `piece_samples` and a rest."""
+    if clip.span is not None:
+        samples = read_mono(clip.path, sample_rate_hz=rate_hz, span=clip.span)
+        yield from (samples[start : start + piece_samples] for start in range(0, len(samples), piece_samples))
+        return
+    held: list[FloatArray] = []
+    count = 0
+    for block in stream_mono(clip.path, sample_rate_hz=rate_hz):
+        held.append(block)
+        count += len(block)
+        if count >= piece_samples:
+            yield np.concatenate(held)
+            held, count = [], 0
+    if count:
+        yield np.concatenate(held)

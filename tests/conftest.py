@@ -1,0 +1,44 @@
+"""What all tests share: the helper modules, and the corpus of real sounds where it is present."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parent.parent
+_HELPERS = str(Path(__file__).resolve().parent / "helpers")
+if _HELPERS not in sys.path:
+    sys.path.insert(0, _HELPERS)
+
+
+def _corpus_folder() -> Path:
+    """The corpus of real sounds, which developers keep beside the checkout or where EARSHOT_SHARED says."""
+    shared = os.environ.get("EARSHOT_SHARED")
+    return (Path(shared) if shared else _ROOT.parent / "shared") / "corpus"
+
+
+def _why_no_corpus() -> str | None:
+    folder = _corpus_folder()
+    if (folder / "corpus.jsonl").is_file():
+        return None
+    return f"no corpus of real sounds at {folder} (EARSHOT_SHARED names its parent folder)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = _why_no_corpus()
+    if reason is not None:
+        for item in items:
+            if item.get_closest_marker("corpus"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def corpus_folder() -> Path:
+    """The folder with corpus.jsonl and audio/; the test is skipped where there is none."""
+    reason = _why_no_corpus()
+    if reason is not None:
+        pytest.skip(reason)
+    return _corpus_folder()

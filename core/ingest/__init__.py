@@ -1,0 +1,1 @@
+"""From folders on disk to a filled catalogue: scan, decode, embed, store."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent
-_HELPERS = str(Path(__file__).resolve().parent / "helpers")
-if _HELPERS not in sys.path:
-    sys.path.insert(0, _HELPERS)
 
 
 def _corpus_folder() -> Path:

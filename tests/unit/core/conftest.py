@@ -1,14 +1,11 @@
-"""Makes the small libraries of tests/helpers importable, and hands one out."""
+"""An empty library, and a folder for made-up sounds."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "helpers"))
 
 from core.catalogue import Catalogue
 

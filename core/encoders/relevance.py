@@ -1,0 +1,67 @@
+"""From similarity to the probability of a match. Numpy only.
+
+The same cosine means different things for different queries: "sound" is a little similar to everything, "heavy
+wooden door slams" to few things. So a query's score s is also looked at as z, its distance in standard deviations
+from the scores that the query has against a fixed background of everyday sounds, and the log-odds of a match are
+
+    a s + b z + c
+
+with a, b, c fitted on annotated sounds, one set for text and one for example clips (Platt scaling over two
+features).
+
+Shape legend: m scores, k background sounds, d embedding.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from core.encoders.card import Calibration
+from core.types import FloatArray
+
+QueryKind = Literal["text", "clip"]
+
+# A query that is equally similar to the whole background would have an endless z.
+_LEAST_SPREAD = 1e-3
+
+
+class Relevance:
+    """The calibration of one model.
+
+    Args:
+        calibration: From the model's card.
+        background: (k, d) embeddings of everyday sounds, of unit length; k is 2 or more.
+    """
+
+    def __init__(self, calibration: Calibration, background: FloatArray) -> None:
+        if background.ndim != 2 or len(background) < 2:
+            raise ValueError(f"a background has the shape (k, d) with k of 2 or more, not {background.shape}")
+        self.calibration = calibration
+        self._fits = {"text": calibration.text, "clip": calibration.clip}
+        self._background = np.ascontiguousarray(background, dtype=np.float32)
+
+    def features(self, query: FloatArray, scores: FloatArray) -> FloatArray:
+        """What the fit sees: (d,) and its scores (m,) -> (m, 2) of s and z."""
+        against = self._background @ query
+        spread = max(float(against.std()), _LEAST_SPREAD)
+        surprise = (scores - float(against.mean())) / spread
+        return np.stack([scores, surprise], axis=-1).astype(np.float32)
+
+    def log_odds(self, query: FloatArray, scores: FloatArray, kind: QueryKind) -> FloatArray:
+        """Log-odds (m,) that each scored sound matches.
+
+        Args:
+            query: (d,) of unit length.
+            scores: (m,) dot products with `query`.
+            kind: Whether the query was a text or an example clip.
+        """
+        fit = self._fits[kind]
+        values = self.features(query, scores) @ np.asarray([fit.score, fit.surprise], dtype=np.float32)
+        return np.asarray(values + np.float32(fit.bias), dtype=np.float32)
+
+    def relevance(self, query: FloatArray, scores: FloatArray, kind: QueryKind) -> FloatArray:
+        """Probability (m,), 0 to 1, that each scored sound matches; see `log_odds`."""
+        odds = self.log_odds(query, scores, kind).astype(np.float64)
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * odds)), dtype=np.float32)

@@ -17,9 +17,9 @@ from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
-from core.search.fusion import fuse, lexical_relevance
+from core.search.fusion import denied_by_words, fuse, lexical_relevance
 from core.search.lexical import LexicalSearch
-from core.search.query import ClipPart, Query, TextPart
+from core.search.query import ClipPart, Query, TextPart, content_words
 from core.search.result import Hit, LexicalHit, Moment, SearchResult, Why
 from core.search.scoring import Asked, Scored, score_windows
 from core.types import FloatArray, IntArray, Span
@@ -32,6 +32,8 @@ _CLOSEST = 3
 _WINDOWS_PER_FILE = 12
 _LEAST_WINDOWS = 256
 _TEXT_VECTORS_KEPT = 512
+# Files whose text is looked at for the words of a negative.
+_DENIED_FILES = 5_000
 
 Words = Mapping[int, Mapping[str, frozenset[str]]]
 
@@ -94,7 +96,7 @@ class SearchEngine:
         excluded = np.unique(np.fromiter((*hidden, *without), dtype=np.int64))
         words = self._words(query, scope, excluded)
         scored = self._scored(asked, words, scope, excluded, wanted=limit + _CLOSEST)
-        hits = self._hits(query, asked, scored, words, limit=limit + _CLOSEST)
+        hits = self._hits(query, asked, scored, words, self._denials(query), limit=limit + _CLOSEST)
         if show_all:
             return SearchResult(hits[:limit], considered=considered)
         matches = tuple(hit for hit in hits if hit.relevance >= RELEVANCE_CUT)[:limit]
@@ -169,15 +171,28 @@ class SearchEngine:
             ends_s=ends_s[kept],
         )
 
-    def _hits(self, query: Query, asked: Asked, scored: Scored, words: Words, *, limit: int) -> tuple[Hit, ...]:
+    def _denials(self, query: Query) -> dict[int, float]:
+        """For files in whose text the words of a negative stand, what is left of their relevance, 0 to 1."""
+        left: dict[int, float] = {}
+        for negative in query.negatives:
+            wanted = content_words(negative.text)
+            for file_id, found in self._lexical.find(wanted, limit=_DENIED_FILES).items():
+                factor = denied_by_words(lexical_relevance(found, wanted))
+                left[file_id] = left.get(file_id, 1.0) * factor
+        return left
+
+    def _hits(
+        self, query: Query, asked: Asked, scored: Scored, words: Words, denials: Mapping[int, float], *, limit: int
+    ) -> tuple[Hit, ...]:
         rows_of = _rows_by_file(scored.files)
         ranked = []
         for file_id in rows_of.keys() | words.keys():
             row = int(rows_of[file_id][0]) if file_id in rows_of else None
-            semantic = 0.0 if row is None else float(scored.relevance[row])
+            semantic, kept = (0.0, 1.0) if row is None else (float(scored.wanted[row]), float(scored.kept[row]))
             lexical = query.text_share * lexical_relevance(words.get(file_id, {}), query.lexical.hints)
+            relevance = fuse(semantic, lexical) * kept * denials.get(file_id, 1.0)
             # Rows are in order of merit, which tells apart what rounds to the same relevance.
-            ranked.append((-fuse(semantic, lexical), len(scored.files) if row is None else row, file_id))
+            ranked.append((-relevance, len(scored.files) if row is None else row, file_id))
         ranked.sort()
         files = self._repository.files_by_id([file_id for _, _, file_id in ranked[:limit]])
         # A file may have been removed by another process a moment ago.

@@ -12,9 +12,10 @@ import numpy as np
 
 from core.types import FloatArray
 
-# A moment may be nearly as much like the negative as like the query before it starts to sink ...
+# A moment sinks when it is more like the negative than like the query, but for this much (in log-odds) ...
 _CONTEST_MARGIN = 0.5
-# ... and then it sinks fast.
+# ... and also when it is the negative's sound beyond this, however well it fits the query as well.
+_NEGATIVE_BOUND = 1.0
 _CONTEST_SLOPE = 2.0
 
 _FIELD_WEIGHTS = {"name": 1.0, "metadata": 0.9, "folder": 0.7, "captions": 0.6}
@@ -36,22 +37,24 @@ def combine_parts(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
 
 
 def contest(positive: FloatArray, negatives: FloatArray) -> FloatArray:
-    """Relevance of moments that should be like the query and unlike its negatives.
+    """What negatives leave of the relevance of moments.
 
     A negative takes away what resembles it *more* than it resembles the query, so that "dog barking" without "growl"
-    keeps the barks although a bark is a little like a growl.
+    keeps the barks although a bark is a little like a growl; and what certainly is the negative's sound, so that "an
+    animal" without "a dog barks" loses the barks although they fit the query.
 
     Args:
         positive: (m,) log-odds of the moments for the query.
         negatives: (n, m) log-odds of the moments for each negative; n may be 0.
 
     Returns:
-        (m,) probabilities.
+        (m,) factors from 0 to 1.
     """
-    relevance = sigmoid(positive)
+    factor = np.ones(len(positive), dtype=np.float32)
     for negative in negatives:
-        relevance = relevance * sigmoid(_CONTEST_SLOPE * (positive - negative + _CONTEST_MARGIN))
-    return np.asarray(relevance, dtype=np.float32)
+        lead = np.minimum(positive + _CONTEST_MARGIN, _NEGATIVE_BOUND) - negative
+        factor = factor * sigmoid(_CONTEST_SLOPE * lead)
+    return np.asarray(factor, dtype=np.float32)
 
 
 def lexical_relevance(found: Mapping[str, frozenset[str]], wanted: tuple[str, ...]) -> float:
@@ -78,6 +81,11 @@ def lexical_relevance(found: Mapping[str, frozenset[str]], wanted: tuple[str, ..
 def fuse(semantic: float, lexical: float) -> float:
     """The probability of a match from two witnesses: either may be enough, both together are more."""
     return 1.0 - (1.0 - semantic) * (1.0 - _LEXICAL_TRUST * lexical)
+
+
+def denied_by_words(lexical: float) -> float:
+    """What is left of a file's relevance, 0 to 1, when a negative's words stand in its text."""
+    return 1.0 - _LEXICAL_TRUST * lexical
 
 
 def sigmoid(log_odds: FloatArray) -> FloatArray:

@@ -40,33 +40,35 @@ class LexicalSearch:
             excluded = self._repository.full_text_ids(" OR ".join(_literal(word) for word in lexical.excluded))
         return demanded, excluded
 
-    def find(self, words: Sequence[str]) -> dict[int, dict[str, frozenset[str]]]:
+    def find(self, words: Sequence[str], *, limit: int = _HINT_LIMIT) -> dict[int, dict[str, frozenset[str]]]:
         """Files in whose text any of the words stands: for each, by field, which of them.
 
         Args:
             words: Lower-case words; inflected forms and longer words that begin with them count too.
+            limit: Files at most, best first.
         """
         if not words:
             return {}
-        expression = " OR ".join(_prefix(_stem(word)) for word in words)
+        stems = {word: _stem(_fold(word)) for word in words}
+        expression = " OR ".join(_prefix(stem) for stem in dict.fromkeys(stems.values()))
+        patterns = {word: _pattern(stem) for word, stem in stems.items()}
         found: dict[int, dict[str, frozenset[str]]] = {}
-        for file_id, texts in self._repository.full_text(expression, limit=_HINT_LIMIT):
-            fields = {field: _words_in(text, words) for field, text in zip(TEXT_FIELDS, texts, strict=True)}
+        for file_id, texts in self._repository.full_text(expression, limit=limit):
+            fields = {
+                field: frozenset(word for word, pattern in patterns.items() if pattern.search(folded))
+                for field, text in zip(TEXT_FIELDS, texts, strict=True)
+                if (folded := _fold(text))
+            }
             fields = {field: present for field, present in fields.items() if present}
             if fields:
                 found[file_id] = fields
         return found
 
 
-def _words_in(text: str, words: Sequence[str]) -> frozenset[str]:
-    tokens = {_fold(token) for token in _TOKEN.findall(text)}
-    return frozenset(word for word in words if _stands_in(_stem(_fold(word)), tokens))
-
-
-def _stands_in(stem: str, tokens: set[str]) -> bool:
-    if len(stem) < _SHORTEST_PREFIX:
-        return stem in tokens
-    return any(token.startswith(stem) for token in tokens)
+def _pattern(stem: str) -> re.Pattern[str]:
+    """Finds words that begin with a stem; short stems must be whole words."""
+    end = "" if len(stem) >= _SHORTEST_PREFIX else r"(?![^\W_])"
+    return re.compile(rf"(?<![^\W_]){re.escape(stem)}{end}")
 
 
 def _stem(word: str) -> str:
@@ -78,6 +80,8 @@ def _stem(word: str) -> str:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -55,7 +55,8 @@ class Scored:
         ends_s: (m,) where it ends.
         scores: (p + n, m) cosine to every part, then to every negative.
         log_odds: (p + n, m) the same, calibrated.
-        relevance: (m,) of all together, 0 to 1.
+        wanted: (m,) relevance for the parts together, 0 to 1.
+        kept: (m,) what the negatives leave of it, 0 to 1.
         score: (m,) weighted mean cosine to the parts; with negatives alone, minus the mean cosine to them.
     """
 
@@ -64,8 +65,14 @@ class Scored:
     ends_s: FloatArray
     scores: FloatArray
     log_odds: FloatArray
-    relevance: FloatArray
+    wanted: FloatArray
+    kept: FloatArray
     score: FloatArray
+
+    @property
+    def relevance(self) -> FloatArray:
+        """(m,) of everything that can be heard."""
+        return self.wanted * self.kept
 
     def taken(self, rows: IntArray) -> Scored:
         """Some of the windows, in the order of `rows`."""
@@ -75,7 +82,8 @@ class Scored:
             self.ends_s[rows],
             self.scores[:, rows],
             self.log_odds[:, rows],
-            self.relevance[rows],
+            self.wanted[rows],
+            self.kept[rows],
             self.score[rows],
         )
 
@@ -117,7 +125,15 @@ def score_windows(
     else:
         positive = np.full(len(files), _NOTHING_WANTED, dtype=np.float32)
         score = -scores.mean(axis=0)
-    together = contest(positive, log_odds[wanted:])
+    scored = Scored(
+        files=files,
+        starts_s=starts_s,
+        ends_s=ends_s,
+        scores=scores,
+        log_odds=log_odds,
+        wanted=sigmoid(positive),
+        kept=contest(positive, log_odds[wanted:]),
+        score=score,
+    )
     # Relevance saturates near 1; the log-odds keep the order there.
-    order = np.lexsort((-positive, -together))
-    return Scored(files, starts_s, ends_s, scores, log_odds, together, score).taken(order)
+    return scored.taken(np.lexsort((-positive, -scored.relevance)))

@@ -20,6 +20,7 @@ from core.types import Span
 
 MODEL, DIMENSION = "by-hand-1.0.0", 4
 BARK, GROWL, RAIN, OTHER = np.eye(DIMENSION, dtype=np.float32)
+NOWHERE = np.full(DIMENSION, -0.5, dtype=np.float32)
 MEANINGS = {"bark": BARK, "growl": GROWL, "rain": RAIN, "nonsense": OTHER}
 
 
@@ -40,7 +41,7 @@ class NamedEncoder:
     """Knows the words of `MEANINGS`."""
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
-        return np.stack([unit(sum(MEANINGS[word] for word in text.split() if word in MEANINGS)) for text in texts])
+        return np.stack([unit(sum(MEANINGS.get(word, NOWHERE) for word in text.split())) for text in texts])
 
 
 def fill(catalogue: Catalogue, files: dict[str, list[np.ndarray]]) -> None:
@@ -144,6 +145,16 @@ def test_that_a_negative_sinks_what_resembles_it_and_says_so(engine):
     assert angry.relevance < 0.5
     assert [(part.kind, part.label) for part in angry.why.negatives] == [("not", "growl")]
     assert names(without)[:2] == ["rex.wav", "long.flac"]
+
+
+def test_that_the_words_of_a_negative_in_a_name_sink_the_file_too(engine):
+    plain = {hit.path.name: hit.relevance for hit in engine.search(build_query("rain"), show_all=True).hits}
+    without = {
+        hit.path.name: hit.relevance
+        for hit in engine.search(build_query("rain", negatives=["tree"]), show_all=True).hits
+    }
+    assert without["bark of a tree.wav"] < 0.2 * plain["bark of a tree.wav"]
+    assert without["rain.wav"] == pytest.approx(plain["rain.wav"], rel=0.01)
 
 
 def test_that_negatives_alone_leave_everything_else(engine):

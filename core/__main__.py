@@ -1,0 +1,5 @@
+"""`python -m core` is `earshot`."""
+
+from core.cli import main
+
+main()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.audio.filterbank import reflect_edges, silence_behind
 from core.types import FloatArray
 
 
@@ -120,11 +121,11 @@ class LogMel(nn.Module):
         if missing > 0:
             waveform = nn.functional.pad(waveform, (0, missing))
         if lengths is not None:
-            waveform = _silence_behind(waveform, lengths)
+            waveform = silence_behind(waveform, lengths)
             lengths = lengths.clamp(min=config.shortest_samples)
         emphasised = waveform[:, 1:] - config.pre_emphasis * waveform[:, :-1]
         spectrum = torch.stft(
-            _reflect(emphasised, config.fft_samples // 2, None if lengths is None else lengths - 1),
+            reflect_edges(emphasised, config.fft_samples // 2, None if lengths is None else lengths - 1),
             config.fft_samples,
             hop_length=config.hop_samples,
             win_length=config.window_samples,
@@ -135,22 +136,6 @@ class LogMel(nn.Module):
         power = spectrum.real.square() + spectrum.imag.square()
         mel = power.transpose(1, 2) @ self.mel_matrix
         return ((mel + config.floor).log() + config.offset) / config.scale
-
-
-def _silence_behind(waveform: Tensor, lengths: Tensor) -> Tensor:
-    """Set what lies behind each clip's end to zero: (b, n), (b,) -> (b, n)."""
-    position = torch.arange(waveform.shape[1], device=waveform.device)
-    return torch.where(position < lengths.to(waveform.device)[:, None], waveform, 0.0)
-
-
-def _reflect(signal: Tensor, edge: int, lengths: Tensor | None) -> Tensor:
-    """Continue each clip by its mirror image at both its ends: (b, n) -> (b, n + 2 edge)."""
-    if lengths is None:
-        return nn.functional.pad(signal, (edge, edge), mode="reflect")
-    position = torch.arange(-edge, signal.shape[1] + edge, device=signal.device).abs()
-    last = lengths.to(signal.device)[:, None] - 1
-    mirrored = torch.where(position <= last, position, 2 * last - position)
-    return signal.gather(1, mirrored.clamp(min=0, max=signal.shape[1] - 1))
 
 
 def frame_times_s(config: LogMelConfig, frames: int, stride: int = 1) -> FloatArray:

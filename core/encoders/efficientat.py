@@ -9,6 +9,7 @@ depend on what it was batched with.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 
 from core.audio.frontend import PASST_LOG_MEL, LogMel, LogMelConfig
 from core.audio.frontend import frame_times_s as frame_centres_s
+from core.encoders.checkpoint import LoadReport, load_state
 from core.encoders.output import EncoderOutput
+from core.encoders.validation import check_waveform
 
 AUDIOSET_CLASSES = 527
 _BATCH_NORM_EPS = 1e-3
@@ -225,17 +228,22 @@ class MobileNetTrunk(nn.Module):
             embedding = mask.mean(maps, TIME_STRIDE)
         return embedding, maps.mean(dim=2).transpose(1, 2), self.classifier(embedding)
 
-    def load_official(self, state: Mapping[str, Tensor]) -> None:
+    def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:
         """Take over a checkpoint of the authors, or any state dict with their names.
 
         Raises:
-            RuntimeError: A parameter is missing, left over or of another shape.
+            ModelError: It is of another architecture.
         """
-        self.load_state_dict({_own_name(name): value for name, value in state.items()})
+        return load_state(self, state, expected="EfficientAT", rename=_own_name, strict=strict)
+
+
+_OFFICIAL_NAME = re.compile(r"classifier\.[25]\.\w+|features\.(0|16)\.\d\.\w+|features\.([1-9]|1[0-5])\.block\.\d\..+")
 
 
 def _own_name(official: str) -> str:
-    """Translate `features.4.block.2.conc_se_layers.0.fc1.weight` and the like."""
+    """Translate `features.4.block.2.conc_se_layers.0.fc1.weight` and the like; names of others stay as they are."""
+    if not _OFFICIAL_NAME.fullmatch(official):
+        return official
     part, *rest = official.split(".")
     if part == "classifier":
         # Theirs counts the pooling and the flattening that come before.
@@ -251,6 +259,8 @@ def _own_name(official: str) -> str:
         names.remove("expand")
     if not block.excited:
         names.remove("excitation")
+    if int(rest[2]) >= len(names):
+        return official
     name = names[int(rest[2])]
     tail = rest[5:] if name == "excitation" else rest[3:]
     return ".".join(["blocks", str(index - 1), name, *tail])
@@ -281,7 +291,11 @@ class MobileNetEncoder(nn.Module):
         Args:
             waveform: (b, n) at `sample_rate_hz`.
             lengths: (b,) samples of each clip; None: all n.
+
+        Raises:
+            ValueError: This is no batch of sound (see `core.encoders.validation`).
         """
+        waveform, lengths = check_waveform(waveform, lengths)
         counts = None if lengths is None else self.front_end.frame_counts(lengths)
         embedding, frames, logits = self.trunk(self.front_end(waveform, lengths), counts)
         width = frames.shape[1]
@@ -292,6 +306,6 @@ class MobileNetEncoder(nn.Module):
         times = torch.from_numpy(frame_centres_s(self.front_end_config, width, TIME_STRIDE))
         return EncoderOutput(embedding, frames, mask, times.to(frames.device), logits)
 
-    def load_official(self, state: Mapping[str, Tensor]) -> None:
+    def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:
         """Take over an official checkpoint (see `MobileNetTrunk.load_official`)."""
-        self.trunk.load_official(state)
+        return self.trunk.load_official(state, strict=strict)

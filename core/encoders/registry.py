@@ -16,6 +16,7 @@ from core.errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from core.encoders.checkpoint import LoadReport
     from core.encoders.output import EncoderOutput
 
 
@@ -36,8 +37,8 @@ class AudioEncoder(Protocol):
         """Encode clips (b, n), of which `lengths` (b,) samples each are no padding."""
         ...
 
-    def load_official(self, state: Mapping[str, Tensor]) -> None:
-        """Take over a published checkpoint by its own names."""
+    def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:
+        """Take over a published checkpoint by its own names, and say what was missing or left over."""
         ...
 
 

@@ -24,10 +24,10 @@ lint: $(READY)
 	@$(BIN)/lint-imports
 
 unit: $(READY)
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q tests/unit
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
 test: lint
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 bench: $(READY)
 	@$(BIN)/python tests/benchmarks/run.py

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes on two cores: threads of their own would only get in each other's way. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -12,6 +12,7 @@ from small_model import drawn_encoder, noise, official_name
 from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.folded import FoldedMobileNet
 from core.encoders.registry import UnknownEncoderError, create_encoder, encoder_config, encoder_names
+from core.errors import ModelError
 
 WIDTHS = {"mn04": 0.4, "mn10": 1.0}
 OWN_VALUES = json.loads((Path(__file__).parent / "efficientat_values.json").read_text())
@@ -108,7 +109,7 @@ def test_that_gradients_reach_the_first_layer() -> None:
 def test_that_a_checkpoint_with_a_gap_is_refused(encoder: MobileNetEncoder) -> None:
     state = {official_name(name): value for name, value in encoder.trunk.state_dict().items()}
     del state["features.5.block.2.conc_se_layers.0.fc1.bias"]
-    with pytest.raises(RuntimeError, match=r"blocks\.4\.excitation\.fc1\.bias"):
+    with pytest.raises(ModelError, match=r"blocks\.4\.excitation\.fc1\.bias"):
         MobileNetEncoder(width=0.4).load_official(state)
 
 

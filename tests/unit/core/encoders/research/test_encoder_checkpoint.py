@@ -242,10 +242,10 @@ def _official_names(own: dict[str, torch.Tensor]) -> dict[str, str]:
 def test_that_import_checkpoint_names_the_architecture_that_does_not_fit(command, cnn10_state, tmp_path):
     path = tmp_path / "model.safetensors"
     save_file(cnn10_state, path)
-    for name in ("convnext-tiny", "mn04"):
+    for name, expected in (("convnext-tiny", "convnext-tiny"), ("mn04", "EfficientAT")):
         result = CliRunner().invoke(command, [name, str(path), "--folder", str(tmp_path / "out")])
         assert isinstance(result.exception, ModelError)
-        assert f"no checkpoint of {name}" in str(result.exception)
+        assert f"no checkpoint of {expected}" in str(result.exception)
     assert not (tmp_path / "out").exists()
     result = CliRunner().invoke(command, ["cnn01", str(path)])
     assert isinstance(result.exception, UnknownEncoderError)

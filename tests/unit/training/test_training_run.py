@@ -1,0 +1,209 @@
+"""A whole run on sounds made here: from files to a model that the core opens."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.encoders.efficientat import MobileNetTrunk
+from core.encoders.load import load_dual_encoder, load_relevance
+from core.encoders.registry import create_encoder
+from core.encoders.sentence import create_text_tower
+from training.config import Recipe, load_recipe, recipe_path
+from training.data.manifest import ManifestError, read_manifest
+from training.export import export, open_run
+from training.material import Material, Places, gather, learned_clips
+from training.measure import MODEL
+from training.run import LOG_FILE, train
+from training.tower import Towers, join_towers
+
+_RATE_HZ = 32000
+_KINDS = ("tone", "hiss", "clicks")
+_WORDS = ("a", "low", "high", "tone", "hiss", "clicks", "sounds", "taxes", "class", "rumble")
+_SETTINGS = (
+    "loop.epochs=12",
+    "loop.batch=8",
+    "loop.extra_batch=8",
+    "loop.warmup_steps=2",
+    "data.background=8",
+    "data.held_out_sources=[outside]",
+    "data.duplicate_similarity=1.0",
+    "trunk.shortest_s=0.3",
+    "head.dimension=32",
+    "head.hidden=32",
+    "head.dropout=0.0",
+    'absurd_queries=["taxes", "taxes taxes"]',
+    "outside=[{name: tone, queries: [a tone], title: tone}, {name: hiss, queries: [a hiss], title: hiss}]",
+)
+
+
+def sound(kind: str, rng: np.random.Generator) -> np.ndarray:
+    time_s = np.arange(_RATE_HZ // 2) / _RATE_HZ
+    noise = rng.standard_normal(len(time_s))
+    if kind == "tone":
+        return 0.3 * np.sin(2 * np.pi * rng.uniform(200, 400) * time_s) + 0.001 * noise
+    if kind == "hiss":
+        return 0.2 * noise
+    return np.where(np.arange(len(time_s)) % int(rng.integers(2000, 4000)) < 20, 0.8, 0.0) + 0.001 * noise
+
+
+def write_corpus(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        kind = _KINDS[number % 3]
+        split = ("valid", "test")[number % 2] if number >= 48 else "train"
+        soundfile.write(folder / f"{number}.wav", sound(kind, rng), _RATE_HZ)
+        fields = {
+            "id": str(number),
+            "file": f"{number}.wav",
+            "duration_s": 0.5,
+            "source": "outside" if number in (45, 46) else "inside",
+            "licence": "CC0-1.0",
+            "licence_family": "CC0/PD",
+            "category": kind,
+            "group": f"{split} {kind} {number // 12}",
+            "title": kind,
+            "captions": [f"a {kind}", f"a {kind} sounds"],
+            "split": split,
+        }
+        lines.append(json.dumps(fields))
+    (folder / "corpus.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_texts(folder: Path) -> None:
+    with (folder / "audioset_class_labels_indices.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["index", "mid", "display_name"])
+        for index in range(527):
+            rows.writerow([index, f"/m/{index}", _WORDS[index] if index < len(_WORDS) else f"class {index}"])
+    (folder / "audiocaps_train.csv").write_text("caption\na low rumble\na high tone\n", encoding="utf-8")
+
+
+def set_batch_norms(trunk: MobileNetTrunk) -> None:
+    """Let every map of an untrained trunk have entries near one."""
+    for module in trunk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    trunk.train()
+    with torch.no_grad():
+        trunk(torch.randn(4, 96, 128))
+
+
+def small_towers() -> Towers:
+    torch.manual_seed(0)
+    trunk = create_encoder("mn04").trunk
+    assert isinstance(trunk, MobileNetTrunk)
+    set_batch_norms(trunk)
+    vocabulary = {"[UNK]": 0, **{word: row for row, word in enumerate(_WORDS, start=1)}}
+    tokenizer = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+    }
+    text = create_text_tower("minilm-l6", vocabulary=32, layers=1, hidden=64)
+    text.half().float()
+    return join_towers(trunk, text, json.dumps(tokenizer).encode())
+
+
+@pytest.fixture(scope="module")
+def towers() -> Towers:
+    return small_towers()
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    folder = tmp_path_factory.mktemp("material")
+    write_corpus(folder)
+    write_texts(folder)
+    return Places(folder, folder, folder / "none", folder / "none", folder / "cache")
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return load_recipe(recipe_path("earshot-base"), _SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def material(places: Places, towers: Towers, recipe: Recipe) -> Material:
+    return gather(recipe, places, towers)
+
+
+@pytest.fixture(scope="module")
+def run_folder(recipe: Recipe, material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(recipe, material, folder)
+    return folder
+
+
+def test_that_the_loss_falls_and_every_part_is_logged(run_folder: Path) -> None:
+    with (run_folder / LOG_FILE).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert float(rows[-1]["nt-xent/captions/text_to_audio"]) < float(rows[0]["nt-xent/captions/text_to_audio"])
+    assert "estimated-correspondence/extra/text_to_audio" in rows[0]
+
+
+def test_that_the_same_seed_gives_the_same_heads(
+    recipe: Recipe, material: Material, run_folder: Path, tmp_path: Path
+) -> None:
+    train(recipe, material, tmp_path)
+    assert (tmp_path / "heads.safetensors").read_bytes() == (run_folder / "heads.safetensors").read_bytes()
+    assert (tmp_path / LOG_FILE).read_text() == (run_folder / LOG_FILE).read_text()
+
+
+def test_that_an_exported_run_gives_the_same_vectors_in_the_program(
+    material: Material, towers: Towers, run_folder: Path, tmp_path: Path
+) -> None:
+    run = open_run(run_folder, material)
+    card, report = export(run, towers, tmp_path)
+    assert card.dimension == 32
+    assert set(report.scorings) > {MODEL}
+    encoder = load_dual_encoder(tmp_path, device="cpu")
+    clips = material.clips[:6]
+    samples = [soundfile.read(clip.path, dtype="float32")[0] for clip in clips]
+    assert np.allclose(encoder.embed_audio(samples), run.sounds(clips), atol=0.02)
+    texts = ["a tone", "a hiss sounds"]
+    assert np.allclose(encoder.embed_text(texts), run.texts(texts), atol=0.02)
+    assert load_relevance(tmp_path) is not None
+
+
+def test_that_held_out_sources_and_their_copies_are_not_learned_from(material: Material) -> None:
+    assert not {"45", "46"} & {material.clips[row].id for row in material.learned}
+    assert all(material.clips[row].split == "train" for row in material.learned)
+    clips = material.clips[:3] + material.clips[45:46]
+    vectors = np.asarray([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.001]], np.float32)
+    assert learned_clips(clips, vectors, held_out={"outside"}, duplicate_similarity=0.98) == (1, 2)
+
+
+def test_that_features_come_from_the_cache_the_second_time(
+    recipe: Recipe, places: Places, towers: Towers, material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unexpected(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("training.data.feature._run_shard", unexpected)
+    again = gather(recipe, places, towers)
+    assert np.array_equal(again.features.logits, material.features.logits)
+
+
+def test_that_a_group_in_two_splits_is_refused(tmp_path: Path) -> None:
+    write_corpus(tmp_path)
+    lines = (tmp_path / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    moved = json.loads(lines[3]) | {"split": "test", "id": "x"}
+    (tmp_path / "corpus.jsonl").write_text("\n".join([lines[0], lines[3], json.dumps(moved)]), encoding="utf-8")
+    with pytest.raises(ManifestError, match="two splits"):
+        read_manifest(tmp_path)

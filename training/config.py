@@ -1,0 +1,207 @@
+"""Recipes: everything that decides what a training run makes, in one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from core.encoders.card import DataSource, ModuleSpec
+from core.errors import KnownError
+from training.losses import LOSSES
+
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+class RecipeError(KnownError):
+    """A recipe that cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(_Part):
+    """What the model will be called; goes onto its card."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    description: str = Field(min_length=1)
+    origin: str = Field(min_length=1)
+    licence: str = "MIT"
+
+
+class TrunkConfig(_Part):
+    """The frozen audio encoder and what it is fed.
+
+    Attributes:
+        name: In the registry of encoders.
+        window_s: Longer clips are cut to this.
+        hop_s: For the card.
+        shortest_s: Shorter clips are followed by silence up to this.
+        views: Views of every training clip beside the plain one: other cuts, levels, tilts and noise floors.
+    """
+
+    name: str = "mn04"
+    window_s: float = Field(default=10.0, gt=0, le=60)
+    hop_s: float = Field(default=5.0, gt=0, le=60)
+    shortest_s: float = Field(default=5.0, ge=0, le=60)
+    views: int = Field(default=0, ge=0, le=16)
+
+
+class DataConfig(_Part):
+    """Which clips and texts are learned from.
+
+    Attributes:
+        held_out_sources: Sources of the corpus none of whose clips is learned from, for the outside figures.
+        duplicate_similarity: Training clips whose trunk embedding is this close (cosine) to a clip of a held-out
+            source are left out too: the same recording travels from one project to another.
+        titles: A clip's title counts as one more caption.
+        extra_texts: CSV files (in the text folder) with a column "caption" whose texts are learned from without
+            sounds: a teacher says which sounds of the batch they fit.
+        class_name_frames: The class names are such texts too, put into each of these ("the sound of {}").
+        class_name_share: How many of the extra texts in a batch are class names.
+        background: How many training clips the model keeps to know how high a query scores by chance.
+    """
+
+    held_out_sources: tuple[str, ...] = ()
+    duplicate_similarity: float = Field(default=0.95, gt=0, le=1)
+    titles: bool = False
+    extra_texts: tuple[str, ...] = ()
+    class_name_frames: tuple[str, ...] = ("{}",)
+    class_name_share: float = Field(default=0.0, ge=0, le=1)
+    background: int = Field(default=512, ge=2)
+
+
+class HeadConfig(_Part):
+    """Both heads (see `core.encoders.profile_head`)."""
+
+    dimension: int = Field(default=512, ge=8, le=527)
+    hidden: int = Field(default=512, ge=1)
+    power: float = Field(default=0.5, gt=0, le=1)
+    temperature: float = Field(default=0.03, gt=0)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+
+
+class LossConfig(ModuleSpec):
+    """A loss by name, its options and its weight.
+
+    Attributes:
+        texts: "captions" are those of the batch's clips; "extra" are texts without sounds of their own;
+            "unheard" are texts that describe no sound at all.
+    """
+
+    weight: float = Field(default=1.0, gt=0)
+    texts: str = Field(default="captions", pattern=r"^(captions|extra|unheard)$")
+
+    @model_validator(mode="after")
+    def _is_known(self) -> LossConfig:
+        if self.name not in LOSSES:
+            raise ValueError(f"there is no loss {self.name!r}, there are {', '.join(LOSSES)}")
+        try:
+            LOSSES[self.name](**self.options)
+        except TypeError as error:
+            raise ValueError(f"the loss {self.name} has no such option ({error})") from error
+        return self
+
+
+class LoopConfig(_Part):
+    """Optimiser, schedule and batches."""
+
+    epochs: int = Field(default=25, ge=1)
+    batch: int = Field(default=512, ge=2)
+    extra_batch: int = Field(default=512, ge=0)
+    unheard_batch: int = Field(default=128, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup_steps: int = Field(default=50, ge=0)
+    clip_norm: float = Field(default=5.0, gt=0)
+    patience: int = Field(default=1000, ge=1)
+
+
+class OutsideClass(_Part):
+    """One class of the held-out evaluation: which clips belong to it and how people ask for it.
+
+    A clip of a held-out source belongs to the class when every given pattern is found (`re.search`, lower case).
+    """
+
+    name: str
+    queries: tuple[str, ...] = Field(min_length=1)
+    title: str = ""
+    captions: str = ""
+    category: str = ""
+
+
+class Recipe(_Part):
+    """A training run."""
+
+    identity: Identity
+    seed: int = Field(default=0, ge=0)
+    trunk: TrunkConfig = TrunkConfig()
+    data: DataConfig = DataConfig()
+    head: HeadConfig = HeadConfig()
+    losses: tuple[LossConfig, ...] = Field(min_length=1)
+    loop: LoopConfig = LoopConfig()
+    outside: tuple[OutsideClass, ...] = ()
+    absurd_queries: tuple[str, ...] = ()
+    kept_matches: float = Field(default=0.9, gt=0, lt=1)
+    starts_from: tuple[DataSource, ...] = ()
+
+
+def recipe_path(name: str) -> Path:
+    """A recipe file: a path, or the name of one of the project's own.
+
+    Raises:
+        RecipeError: Neither exists.
+    """
+    for path in (Path(name), CONFIGS / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    own = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+    raise RecipeError(f"There is no recipe {name}.", f"Give a YAML file or one of: {own}.")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: A YAML file.
+        overrides: `key=value` with dots between levels, the value in YAML: `loop.epochs=3`, `losses.0.weight=2`.
+
+    Raises:
+        RecipeError: The file cannot be read, a key is unknown or a value out of bounds.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise RecipeError(f"{path} is no recipe.", "A recipe is a YAML mapping.")
+        for override in overrides:
+            _override(content, override)
+        return Recipe.model_validate(content)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"The recipe {path} cannot be read: {error}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise RecipeError(f"The recipe {path} cannot be used: {place}: {first['msg']}.") from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not key or not equals:
+        raise RecipeError(f"{override!r} is no setting.", "Write it as key=value.")
+    place: Any = content
+    *way, last = key.split(".")
+    try:
+        for step in way:
+            place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
+        parsed: JsonValue = yaml.safe_load(value)
+        if isinstance(place, list):
+            place[int(last)] = parsed
+        else:
+            place[last] = parsed
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise RecipeError(f"The setting {override!r} does not lead anywhere in the recipe.") from error

@@ -1,0 +1,1 @@
+"""Clips, texts and what is kept of them between runs."""

@@ -1,0 +1,141 @@
+"""One training run: from a recipe to heads on disk.
+
+A run's folder holds `recipe.yaml` (with every default and override), `heads.safetensors` (`audio.*`, `text.*`) and
+`log.csv`.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+from core.errors import ModelError
+from core.types import FloatArray
+from training.config import HeadConfig, Recipe, load_recipe
+from training.data.feature import TrunkFeatures
+from training.data.sampler import CaptionSampler
+from training.evaluate import caption_queries, corpus_figures
+from training.loop import TrainedHeads, train_heads
+from training.material import Material, training_set
+from training.start import profile_basis
+from training.task import RetrievalTask, TrainingSet, as_tensor
+
+RECIPE_FILE = "recipe.yaml"
+HEADS_FILE = "heads.safetensors"
+LOG_FILE = "log.csv"
+HEAD = "profile"
+"""Name of the heads in `core.encoders.head`."""
+_logger = logging.getLogger(__name__)
+
+
+def audio_head_options(config: HeadConfig, *, trunk_dimension: int, classes: int) -> dict[str, Any]:
+    """What builds the audio head; goes onto the card."""
+    own = config.model_dump(include={"dimension", "hidden", "power", "dropout"})
+    return {"trunk_dimension": trunk_dimension, "classes": classes, **own}
+
+
+def text_head_options(config: HeadConfig, *, classes: int, sentence_dimension: int) -> dict[str, Any]:
+    """What builds the text head; goes onto the card."""
+    own = config.model_dump(include={"dimension", "hidden", "temperature", "dropout"})
+    return {"classes": classes, "sentence_dimension": sentence_dimension, **own}
+
+
+def create_heads(
+    config: HeadConfig, *, trunk_dimension: int, class_names: Tensor
+) -> tuple[ProfileAudioHead, ProfileTextHead]:
+    """New heads for sounds and texts, not started yet."""
+    classes, sentence_dimension = class_names.shape
+    audio = audio_head_options(config, trunk_dimension=trunk_dimension, classes=classes)
+    text = text_head_options(config, classes=classes, sentence_dimension=sentence_dimension)
+    return ProfileAudioHead(**audio), ProfileTextHead(**text)
+
+
+def start_heads(
+    audio: ProfileAudioHead, text: ProfileTextHead, data: TrainingSet, class_names: Tensor, dimension: int
+) -> None:
+    """Give new heads their training-free start, from what is learned from."""
+    profiles = torch.cat([data.profiles, data.extra_profiles]).numpy()
+    basis = as_tensor(profile_basis(profiles, dimension))
+    seen = torch.cat([data.embeddings[0], data.logits[0]], dim=1)
+    audio.set_start(basis=basis, mean=seen.mean(dim=0), scale=seen.std(dim=0) + 1e-3)
+    text.set_start(basis=basis, class_names=class_names)
+
+
+def train(recipe: Recipe, material: Material, folder: Path) -> TrainedHeads:
+    """Train by a recipe and write the run's folder."""
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
+    data = training_set(material, recipe)
+    audio, text = create_heads(
+        recipe.head, trunk_dimension=data.embeddings[0].shape[1], class_names=material.class_names
+    )
+    start_heads(audio, text, data, material.class_names, recipe.head.dimension)
+    task = RetrievalTask(
+        data,
+        audio_head=audio,
+        text_head=text,
+        losses=recipe.losses,
+        extra_batch=recipe.loop.extra_batch,
+        class_name_share=recipe.data.class_name_share,
+        unheard_batch=recipe.loop.unheard_batch,
+        rng=rng,
+    )
+    sampler = CaptionSampler(data.caption_lists(), batch=recipe.loop.batch, rng=rng)
+    rows = material.rows("valid", recipe.data.held_out_sources)
+    queries = caption_queries([material.clips[row] for row in rows])
+    sentences = material.sentences(queries.texts)
+    features = material.features.take(rows)
+
+    def validate(audio_head: nn.Module, text_head: nn.Module) -> float:
+        scores = embed_sentences(text_head, sentences) @ embed_features(audio_head, features).T
+        return corpus_figures(scores, queries).text_to_audio.map_at_10
+
+    _logger.info("training-free start: validation %.4f", validate(audio.eval(), text.eval()))
+    best = train_heads(task, sampler, config=recipe.loop, validate=validate, log_file=folder / LOG_FILE)
+    state = {f"audio.{name}": value for name, value in best.audio.state_dict().items()}
+    state |= {f"text.{name}": value for name, value in best.text.state_dict().items()}
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / HEADS_FILE)
+    content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    (folder / RECIPE_FILE).write_text(content, encoding="utf-8")
+    return best
+
+
+def load_run(folder: Path, *, trunk_dimension: int, class_names: Tensor) -> tuple[Recipe, nn.Module, nn.Module]:
+    """The recipe and the heads (sounds, texts) of a run.
+
+    Raises:
+        KnownError: The folder holds no run, or one of other towers.
+    """
+    recipe = load_recipe(folder / RECIPE_FILE)
+    heads = create_heads(recipe.head, trunk_dimension=trunk_dimension, class_names=class_names)
+    try:
+        state = load_file(folder / HEADS_FILE)
+        for prefix, head in zip(("audio.", "text."), heads, strict=True):
+            head.load_state_dict(
+                {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            )
+            head.eval()
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"The run in {folder} cannot be read: {error}.", "Train it again.") from error
+    return recipe, *heads
+
+
+@torch.inference_mode()
+def embed_features(head: nn.Module, features: TrunkFeatures) -> FloatArray:
+    """Sounds -> (n, d)."""
+    return np.asarray(head(as_tensor(features.embedding), as_tensor(features.logits)).numpy())
+
+
+@torch.inference_mode()
+def embed_sentences(head: nn.Module, sentences: FloatArray) -> FloatArray:
+    """Sentence embeddings (q, s) -> (q, d)."""
+    return np.asarray(head(as_tensor(sentences)).numpy())

@@ -416,18 +416,22 @@ def _table(hits: Iterable[Hit]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold")
-    for heading, justify in (("#", "right"), ("file", "left"), ("moment", "right"), ("score", "right")):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    table.add_column("relevance")
-    table.add_column("category")
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("rank", justify="right")
+    table.add_column("file", overflow="fold", ratio=1)
+    table.add_column("moment", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("relevance", no_wrap=True)
+    table.add_column("category", no_wrap=True)
     for hit in hits:
         steps = round(hit.relevance * 5)
+        path = _shown_path(hit.path)
+        name = Text(_plain(path.name)).append(f"\n{_plain(path.parent)}", style="dim")
         table.add_row(
             str(hit.rank),
-            Text(_plain(_shown_path(hit.path))),
+            name,
             "" if hit.span is None else f"{_clock(hit.span.start_s)}–{_clock(hit.span.end_s)}",
-            f"{hit.score:.3f}",
+            f"{hit.score:.2f}",
             f"{'▮' * steps}{'▯' * (5 - steps)} {hit.relevance:.2f}",
             Text(hit.category),
         )

@@ -13,22 +13,19 @@ SAMPLES = "resources/samples"
 LIBRARY = ".demo/library"
 
 SEARCHES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("A description.", ("an old telephone rings",)),
-    ("The moment in a longer recording counts, not only whole files.", ("someone knocks on a wooden door",)),
-    ("Words that stand in no file name.", ("hounds are yapping",)),
-    ("A wish for an atmosphere.", ("night time at a lake in summer",)),
-    ("A description with a negative.", ("an emergency vehicle passes", "--not", "a fast yelping electronic siren")),
-    ("An example clip: three seconds of a scene.", ("--like", f"{SAMPLES}/scenes/Scene Street Emergency.ogg@18-21")),
+    ("A description; its words stand in no file name.", ("night insects chirping",)),
+    ("The moment inside a longer recording counts, too.", ("hoot of an owl in the forest",)),
+    ("Another.", ("heavy rain with thunder",)),
+    ("And another.", ("breaking window",)),
+    ("A description with a negative.", ("music", "--not", "drums")),
+    ("An example clip: six seconds of a scene.", ("--like", f"{SAMPLES}/scenes/Scene Street Emergency.ogg@18-24")),
     (
         "Both: a description, and half as much an example.",
-        (
-            "footsteps",
-            "--like",
-            f"{SAMPLES}/nature/FIRECrkl_Campfire Crackle_EAR_Demo.ogg",
-            *"--weight 1 --weight 0.5".split(),
-        ),
+        ("a bell", "--like", f"{SAMPLES}/music/Piano Low Slow Notes.ogg", "--weight", "1", "--weight", "0.5"),
     ),
 )
+# `earshot search` ends with 1 where nothing matches, which is an answer and no failure.
+NOTHING_MATCHED = 1
 
 
 def run(*arguments: str) -> int:
@@ -44,7 +41,7 @@ def main() -> int:
     print("Indexing the bundled sample sounds.")
     status = run("index", SAMPLES)
     for remark, arguments in SEARCHES:
-        if status:
+        if status > NOTHING_MATCHED:
             return status
         print(f"\n{remark}", end="")
         status = run("search", *arguments, "--limit", "5")
@@ -55,7 +52,7 @@ def main() -> int:
         '    earshot search "metal gate creaks"\n\n'
         "`earshot --help` and README.md say what else there is."
     )
-    return status
+    return 0 if status == NOTHING_MATCHED else status
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.encoders.assembly import DualEncoderParts
 from core.encoders.bert import BertConfig, SentenceTower
 from core.encoders.efficientat import BLOCKS, MobileNetEncoder
-from core.encoders.head import AudioHead, TextHead
+from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 
 WORDS = (
     "[PAD]",
@@ -31,6 +31,9 @@ WORDS = (
     "tin",
 )
 SENTENCE = 48
+DIMENSION = 48
+AUDIO_HEAD = {"dimension": DIMENSION, "hidden": 32}
+TEXT_HEAD = {"dimension": DIMENSION, "sentence_dimension": SENTENCE, "hidden": 32}
 
 
 def official_name(own: str) -> str:
@@ -89,8 +92,8 @@ def card_fields() -> dict[str, Any]:
         "architecture": {
             "trunk": {"name": "mn04", "options": {}},
             "text_tower": {"name": "minilm-l6", "options": bert},
-            "audio_head": {"name": "class-space", "options": {"sentence_dimension": SENTENCE, "hidden": 32}},
-            "text_head": {"name": "class-space", "options": {"sentence_dimension": SENTENCE, "hidden": 32}},
+            "audio_head": {"name": "profile", "options": AUDIO_HEAD},
+            "text_head": {"name": "profile", "options": TEXT_HEAD},
         },
         "sample_rate_hz": 32000,
         "quality": {"map_at_10": {"value": 0.5, "command": "python -m training evaluate"}},
@@ -105,13 +108,12 @@ def small_parts(encoder: MobileNetEncoder | None = None) -> DualEncoderParts:
     options = card_fields()["architecture"]["text_tower"]["options"]
     torch.manual_seed(3)
     tower = SentenceTower(BertConfig(**options)).eval()
-    audio_head = AudioHead(sentence_dimension=SENTENCE, hidden=32).eval()
-    text_head = TextHead(sentence_dimension=SENTENCE, hidden=32).eval()
-    names = torch.randn(527, SENTENCE)
+    audio_head, text_head = ProfileAudioHead(**AUDIO_HEAD).eval(), ProfileTextHead(**TEXT_HEAD).eval()
+    basis = torch.randn(527, DIMENSION) * 527**-0.5
+    audio_head.set_start(basis=basis, mean=torch.zeros(384 + 527), scale=torch.ones(384 + 527))
+    text_head.set_start(basis=basis, class_names=torch.randn(527, SENTENCE))
     for head in (audio_head, text_head):
-        head.set_class_names(names)
-        assert head.residual is not None
         torch.nn.init.normal_(head.residual[3].weight, std=0.05)
-    background = torch.nn.functional.normalize(torch.randn(16, SENTENCE), dim=1)
+    background = torch.nn.functional.normalize(torch.randn(16, DIMENSION), dim=1)
     trunk = (encoder or drawn_encoder(0.4)).trunk
     return DualEncoderParts(trunk, audio_head, tower, text_head, small_tokenizer(), background)

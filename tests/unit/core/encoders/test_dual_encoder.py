@@ -15,7 +15,7 @@ from torch import Tensor
 from core.encoders.assembly import save_dual_encoder
 from core.encoders.dual import TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder
-from core.encoders.load import load_dual_encoder
+from core.encoders.load import DEFAULT_MODEL, find_model, load_dual_encoder
 from core.encoders.runner import CpuRun, GpuRun, TrunkRunner
 from core.encoders.windows import WindowCutter, plan_windows
 from core.errors import UnusableFileError
@@ -201,16 +201,8 @@ def test_that_half_precision_and_padding_on_the_gpu_stay_close(material: Path, e
     assert (halved_logits - exact_logits).abs().max() < 0.1
 
 
-@pytest.fixture(scope="module")
-def published(material: Path, tmp_path_factory: pytest.TempPathFactory) -> TorchDualEncoder:
-    """The small model around the published trunk, which has learned what matters in a sound."""
-    folder = tmp_path_factory.mktemp("published")
-    save_dual_encoder(folder, small_parts(_published_trunk(material)), card_fields())
-    return load_dual_encoder(folder, device="cpu")
-
-
-@pytest.mark.corpus
-def test_that_a_sound_is_not_lost_when_it_moves_inside_a_longer_file(published: TorchDualEncoder) -> None:
+def test_that_a_sound_is_not_lost_when_it_moves_inside_a_longer_file() -> None:
+    shipped = load_dual_encoder(find_model(DEFAULT_MODEL).folder, device="cpu")
     rng = np.random.default_rng(0)
     seconds = np.arange(2 * 32000) / 32000
     bell = sum(np.sin(2 * np.pi * hz * seconds) * np.exp(-3 * seconds) for hz in (523.0, 1411.0, 2790.0))
@@ -221,11 +213,11 @@ def test_that_a_sound_is_not_lost_when_it_moves_inside_a_longer_file(published: 
         sound = quiet.copy()
         begin = int(start_s * 32000)
         sound[begin : begin + len(bell)] += 0.2 * bell
-        frames = published.features(sound.astype(np.float32))
+        frames = shipped.features(sound.astype(np.float32))
         planned = plan_windows(len(frames), 1000, 500)
-        windows = published.embed_features([frames[a:b] for a, b in planned])
+        windows = shipped.embed_features([frames[a:b] for a, b in planned])
         inside = [max(0.0, min(b / 100, start_s + 2) - max(a / 100, start_s)) for a, b in planned]
-        return np.asarray(windows @ published.embed_audio([(0.2 * bell).astype(np.float32)])[0]), inside
+        return np.asarray(windows @ shipped.embed_audio([(0.2 * bell).astype(np.float32)])[0]), inside
 
     for start_s in (10.0, 11.0, 11.5, 12.0, 13.0, 14.0, 19.0):
         found, inside = scores(start_s)

@@ -1,4 +1,4 @@
-"""`python -m training`: prepare, train, export, evaluate, calibrate."""
+"""`python -m training`: prepare, train, export, evaluate, import-checkpoint."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 
 from core.errors import KnownError
 from training.config import Recipe, load_recipe, recipe_path
+from training.import_checkpoint import import_checkpoint
 from training.material import Material, Places, gather, training_set
 from training.tower import Towers, published_towers
 
@@ -45,6 +46,9 @@ def _gathered(recipe: Recipe, places: Places, threads: int) -> tuple[Material, T
     torch.set_num_threads(threads)
     towers = published_towers(recipe.trunk.name, places.trunk, places.sentences)
     return gather(recipe, places, towers), towers
+
+
+app.command("import-checkpoint")(import_checkpoint)
 
 
 @app.command()

@@ -181,3 +181,30 @@ def test_that_both_losses_are_those_of_the_reference_code(
     matches = owners[:, None] == owners[None, :]
     found = value(loss, Batch(given.text, given.audio, matches, given.estimates)).item()
     assert found == pytest.approx(float(outputs[f"{name}_shared_audio" if shared else name]), rel=1e-4)
+
+
+def test_that_the_diagonal_alone_is_what_one_sound_per_text_gives() -> None:
+    given = by_hand(SCORES)
+    found = NtXent(temperature=1.0, positives="diagonal")(given)
+    assert {name: part.item() for name, part in found.items()} == pytest.approx(
+        {name: part.item() for name, part in NtXent(temperature=1.0)(given).items()}
+    )
+
+
+def test_that_captions_of_the_same_sound_can_be_left_out_of_the_denominators() -> None:
+    given = by_hand(SCORES)
+    matches = given.matches.clone()
+    matches[0, 1] = matches[1, 0] = True
+    batch = Batch(given.text, given.audio, matches, given.estimates)
+    kept = NtXent(temperature=1.0, positives="diagonal")(batch)
+    left_out = NtXent(temperature=1.0, positives="diagonal", exclude_same_audio=True)(batch)
+    rows = given.text @ given.audio.T
+    by_hand_rows = [rows[0, [0, 2]].logsumexp(0) - rows[0, 0], rows[1, [1, 2]].logsumexp(0) - rows[1, 1]]
+    by_hand_rows.append(rows[2].logsumexp(0) - rows[2, 2])
+    assert left_out["text_to_audio"].item() == pytest.approx(0.5 * sum(by_hand_rows).item() / 3, rel=1e-5)
+    assert left_out["text_to_audio"] < kept["text_to_audio"]
+
+
+def test_that_positives_cannot_be_left_out() -> None:
+    with pytest.raises(ValueError, match="left out"):
+        NtXent(exclude_same_audio=True)

@@ -127,6 +127,7 @@ def evaluate(
     data: Data,
     recipe: Annotated[str, typer.Option(help="Names the held-out sources and their classes.")] = "earshot-base",
     kinds: Annotated[bool, typer.Option(help="Figures for each kind of sound, too.")] = False,
+    outside_shortest_s: Annotated[float, typer.Option(min=0, help="Shorter clips count for no outside figure.")] = 0.0,
     threads: Threads = 1,
 ) -> None:
     """Print a finished model's figures, from the corpus' files, beside scoring with its towers but no training."""
@@ -152,7 +153,9 @@ def evaluate(
     embedder = EncoderEmbedder(load_dual_encoder(model, device="cpu"))
     free = TrainingFreeScorer(*model_towers(model), loaded)
     scorers: dict[str, Scorer] = {TRAINING_FREE: free, ONE_VECTOR: free.as_one_vector(), MODEL: embedder}
-    scorings = {name: scoring(scorer, clips, loaded) for name, scorer in scorers.items()}
+    scorings = {
+        name: scoring(scorer, clips, loaded, outside_shortest_s=outside_shortest_s) for name, scorer in scorers.items()
+    }
     print_report(_console, Report(scorings, calibration_on_test(embedder, load_relevance(model), clips, loaded)))
     if kinds:
         print_kinds(_console, scorings)

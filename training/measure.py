@@ -69,12 +69,20 @@ class Scoring:
     outside: OutsideFigures
 
 
-def scoring(scorer: Scorer, clips: Sequence[Clip], recipe: Recipe) -> Scoring:
-    """Figures of a scorer on the test split and on the held-out sources of a corpus."""
+def scoring(scorer: Scorer, clips: Sequence[Clip], recipe: Recipe, *, outside_shortest_s: float = 0.0) -> Scoring:
+    """Figures of a scorer on the test split and on the held-out sources of a corpus.
+
+    Args:
+        scorer: Scores texts against clips.
+        clips: The whole corpus.
+        recipe: Names the held-out sources and their classes.
+        outside_shortest_s: Shorter clips are left out of the outside figures.
+    """
     test = [clip for clip in clips if clip.split == "test"]
     queries = caption_queries(test)
     scores = scorer(queries.texts, test)
-    outside = outside_set(clips, recipe.data.held_out_sources, recipe.outside)
+    long_enough = [clip for clip in clips if clip.duration_s >= outside_shortest_s]
+    outside = outside_set(long_enough, recipe.data.held_out_sources, recipe.outside)
     return Scoring(
         corpus_figures(scores, queries),
         figures_by_category(scores, queries, test),

@@ -17,6 +17,7 @@ length.
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -204,7 +205,8 @@ class LevelMeter:
         self._filter = _block_filter(sample_rate_hz)
         self._channels = channels
         self._state = np.zeros((channels, 4), dtype=np.float32)
-        self._energies: list[Float64Array] = []
+        # One block that grows: hours of small arrays would keep the decoder's memory in pieces.
+        self._energies = array("d")
         self._steps = 0
         self._peak = 0.0
         self._waiting = np.empty((self._filter.step, channels), dtype=np.float32)
@@ -245,7 +247,7 @@ class LevelMeter:
     def _measure(self, samples: FloatArray) -> None:
         """Filter whole steps, (steps * step, channels), and keep the energy of each step."""
         steps = len(samples) // self._filter.step
-        self._energies.append(self._filtered_energies(samples, steps))
+        self._energies.frombytes(self._filtered_energies(samples, steps).tobytes())
         self._steps += steps
 
     def _filtered_energies(self, samples: FloatArray, steps: int) -> Float64Array:
@@ -271,7 +273,7 @@ class LevelMeter:
         return energies.astype(np.float64)
 
     def _loudness_lufs(self) -> float | None:
-        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
+        energies = np.array(self._energies)
         if len(energies) >= _STEPS_PER_BLOCK:
             sums = np.convolve(energies, np.ones(_STEPS_PER_BLOCK), mode="valid")
             powers = sums / (_STEPS_PER_BLOCK * self._filter.step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -208,7 +209,9 @@ class _Assembly:
         self._cutter = WindowCutter(grid.window_frames, grid.hop_frames)
         self._starts: list[int] = []
         self._group: list[FloatArray] = []
-        self._results: list[Future[FloatArray]] = []
+        self._waiting: deque[Future[FloatArray]] = deque()
+        self._vectors = np.empty((0, 0), dtype=np.float32)
+        self._filled = 0
 
     def push(self, frames: FloatArray) -> None:
         """Take the next frames (t, f)."""
@@ -222,7 +225,9 @@ class _Assembly:
         # A frame is centred on its time, so that the last window may seem to reach a frame beyond the end.
         starts_s = np.asarray(self._starts, dtype=np.float64) / self._grid.frames_per_s
         ends_s = np.minimum(starts_s + self._grid.window_s, duration_s)
-        return starts_s, ends_s, np.concatenate([result.result() for result in self._results])
+        while self._waiting:
+            self._keep(self._waiting.popleft().result())
+        return starts_s, ends_s, self._vectors[: self._filled].copy()
 
     def _take(self, windows: list[tuple[int, FloatArray]]) -> None:
         for start, frames in windows:
@@ -233,8 +238,19 @@ class _Assembly:
 
     def _flush(self) -> None:
         if self._group:
-            self._results.append(self._embedder.submit(self._group))
+            self._waiting.append(self._embedder.submit(self._group))
             self._group = []
+        while self._waiting and self._waiting[0].done():
+            self._keep(self._waiting.popleft().result())
+
+    def _keep(self, vectors: FloatArray) -> None:
+        """Put vectors (w, d) into one growing block: many small arrays would keep the encoder's memory in pieces."""
+        if self._filled + len(vectors) > len(self._vectors) or not self._vectors.shape[1]:
+            grown = np.empty((2 * (self._filled + len(vectors)), vectors.shape[1]), dtype=np.float32)
+            grown[: self._filled] = self._vectors[: self._filled] if self._filled else 0
+            self._vectors = grown
+        self._vectors[self._filled : self._filled + len(vectors)] = vectors
+        self._filled += len(vectors)
 
 
 def _stamp(file: PendingFile) -> FileStamp:

@@ -192,21 +192,25 @@ class Repository:
                 return found[0]
         return None
 
-    def full_text(self, expression: str, *, limit: int) -> list[tuple[int, tuple[str, str, str, str]]]:
+    def full_text(
+        self, expression: str, *, limit: int, among: IntArray | None = None
+    ) -> list[tuple[int, tuple[str, str, str, str]]]:
         """Files whose text matches, best first by weighted BM25, with the text of each of `TEXT_COLUMNS`.
 
         Args:
             expression: In the language of SQLite's FTS5, quoted as it demands.
             limit: How many at most.
+            among: Ids of the only files that count, or None for all.
 
         Raises:
             QueryError: The expression cannot be understood.
         """
+        chosen = "" if among is None else "AND t.rowid IN (SELECT value FROM json_each(?)) "
         rows = self._match(
             "SELECT t.rowid, t.name, t.folder, t.metadata, t.captions FROM file_text t "
             "JOIN files f ON f.id = t.rowid WHERE t.file_text MATCH ? AND t.rank MATCH ? "
-            "AND f.state <> 'missing' ORDER BY t.rank LIMIT ?",
-            (expression, _COLUMN_WEIGHTS, limit),
+            f"AND f.state <> 'missing' {chosen}ORDER BY t.rank LIMIT ?",
+            (expression, _COLUMN_WEIGHTS, *(() if among is None else (as_json(among),)), limit),
         )
         return [(int(file_id), (name, folder, fields, captions)) for file_id, name, folder, fields, captions in rows]
 

@@ -96,7 +96,7 @@ class SearchEngine:
         excluded = np.unique(np.fromiter((*hidden, *without), dtype=np.int64))
         words = self._words(query, scope, excluded)
         scored = self._scored(asked, words, scope, excluded, wanted=limit + _CLOSEST)
-        hits = self._hits(query, asked, scored, words, self._denials(query), limit=limit + _CLOSEST)
+        hits = self._hits(query, asked, scored, words, self._denials(query, scope), limit=limit + _CLOSEST)
         if show_all:
             return SearchResult(hits[:limit], considered=considered)
         matches = tuple(hit for hit in hits if hit.relevance >= RELEVANCE_CUT)[:limit]
@@ -140,12 +140,9 @@ class SearchEngine:
         return scope
 
     def _words(self, query: Query, scope: IntArray | None, excluded: IntArray) -> Words:
-        found = self._lexical.find(query.lexical.hints)
+        found = self._lexical.find(query.lexical.hints, among=scope)
         ids = np.fromiter(found, dtype=np.int64, count=len(found))
-        kept = ~np.isin(ids, excluded)
-        if scope is not None:
-            kept &= np.isin(ids, scope)
-        return {int(file_id): found[int(file_id)] for file_id in ids[kept]}
+        return {int(file_id): found[int(file_id)] for file_id in ids[~np.isin(ids, excluded)]}
 
     def _scored(self, asked: Asked, words: Words, scope: IntArray | None, excluded: IntArray, *, wanted: int) -> Scored:
         """Windows of at least `wanted` files, if the scope holds so many, and of all files that words point at."""
@@ -171,12 +168,12 @@ class SearchEngine:
             ends_s=ends_s[kept],
         )
 
-    def _denials(self, query: Query) -> dict[int, float]:
+    def _denials(self, query: Query, scope: IntArray | None) -> dict[int, float]:
         """For files in whose text the words of a negative stand, what is left of their relevance, 0 to 1."""
         left: dict[int, float] = {}
         for negative in query.negatives:
             wanted = content_words(negative.text)
-            for file_id, found in self._lexical.find(wanted, limit=_DENIED_FILES).items():
+            for file_id, found in self._lexical.find(wanted, limit=_DENIED_FILES, among=scope).items():
                 factor = denied_by_words(lexical_relevance(found, wanted))
                 left[file_id] = left.get(file_id, 1.0) * factor
         return left

@@ -40,12 +40,15 @@ class LexicalSearch:
             excluded = self._repository.full_text_ids(" OR ".join(_literal(word) for word in lexical.excluded))
         return demanded, excluded
 
-    def find(self, words: Sequence[str], *, limit: int = _HINT_LIMIT) -> dict[int, dict[str, frozenset[str]]]:
+    def find(
+        self, words: Sequence[str], *, limit: int = _HINT_LIMIT, among: IntArray | None = None
+    ) -> dict[int, dict[str, frozenset[str]]]:
         """Files in whose text any of the words stands: for each, by field, which of them.
 
         Args:
             words: Lower-case words; inflected forms and longer words that begin with them count too.
             limit: Files at most, best first.
+            among: Ids of the only files that count, or None for all.
         """
         if not words:
             return {}
@@ -53,7 +56,7 @@ class LexicalSearch:
         expression = " OR ".join(_prefix(stem) for stem in dict.fromkeys(stems.values()))
         patterns = {word: _pattern(stem) for word, stem in stems.items()}
         found: dict[int, dict[str, frozenset[str]]] = {}
-        for file_id, texts in self._repository.full_text(expression, limit=limit):
+        for file_id, texts in self._repository.full_text(expression, limit=limit, among=among):
             fields = {
                 field: frozenset(word for word, pattern in patterns.items() if pattern.search(folded))
                 for field, text in zip(TEXT_FIELDS, texts, strict=True)

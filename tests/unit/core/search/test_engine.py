@@ -194,6 +194,15 @@ def test_that_filters_and_literal_words_hold_before_the_count(engine):
     assert names(engine.search(build_query("bark format:flac"), show_all=True).hits) == ["long.flac"]
 
 
+def test_that_filters_come_before_the_limit_on_words_too(tmp_path):
+    better = {f"dogs/bark {number}.wav": [OTHER] for number in range(400)}
+    with Catalogue.open(tmp_path / "crowded") as crowded:
+        fill(crowded, better | {"far/a long name with bark somewhere in the middle of it.flac": [OTHER]})
+        engine = engine_of(crowded, tmp_path / "index")
+        hits = engine.search(build_query("bark format:flac")).hits
+    assert [hit.why.lexical[0].words for hit in hits] == [("bark",)]
+
+
 def test_that_a_filter_alone_lists_by_path(engine):
     assert names(engine.search(build_query("folder:dogs")).hits) == ["angry.wav", "long.flac", "rex.wav"]
     assert names(engine.search(build_query("folder:dogs"), limit=1).hits) == ["angry.wav"]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.catalogue.catalogue import Catalogue
 from core.catalogue.models import FileState
-from core.catalogue.repository import Repository
+from core.catalogue.repository import FileRow, Repository
 from core.catalogue.root import add_root, list_roots, remove_root
 from core.catalogue.statistic import (
     LibraryStatistics,
@@ -316,7 +316,7 @@ class Library:
         """The vector (d,) of an example clip; a whole file that is indexed as it is on disk is not decoded again."""
         if clip.span is None:
             known = self._repository.file_at(clip.path)
-            if known is not None and known.state is FileState.READY and _size(clip.path) in (known.size, None):
+            if known is not None and known.state is FileState.READY and not _has_changed(known):
                 vector = self._repository.file_vector(known.id)
                 if vector is not None:
                     return vector
@@ -344,8 +344,10 @@ def _finding(check: str, complaints: Sequence[str], praise: str) -> Finding:
     return Finding(check, not complaints, " ".join(complaints) or praise)
 
 
-def _size(path: Path) -> int | None:
+def _has_changed(row: FileRow) -> bool:
+    """Whether a file on disk is another than the one that was indexed; one that cannot be reached is not."""
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - a path of any bytes
+        found = os.stat(row.path)  # noqa: PTH116 - a path of any bytes
     except OSError:
-        return None
+        return False
+    return (found.st_size, found.st_mtime_ns) != (row.size, row.mtime_ns)

@@ -35,6 +35,7 @@ class FileRow:
     state: FileState
     is_offline: bool
     size: int
+    mtime_ns: int
     container: str | None
     encoding: str | None
     sample_rate_hz: int | None
@@ -47,7 +48,7 @@ class FileRow:
 
 
 _FILE_ROW = """
-SELECT f.id, r.path, f.relative_path, f.state, r.state, f.size, f.container, f.encoding, f.sample_rate_hz,
+SELECT f.id, r.path, f.relative_path, f.state, r.state, f.size, f.mtime_ns, f.container, f.encoding, f.sample_rate_hz,
        f.channels, f.bit_depth, f.duration_s, f.peak_db, f.loudness_lufs, f.ucs_cat_id
 FROM files f JOIN roots r ON r.id = f.root_id
 """

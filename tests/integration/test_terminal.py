@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from core.config import RESOURCES
 
@@ -300,3 +301,23 @@ def test_that_a_second_writer_is_told_and_a_reader_works_meanwhile(tmp_path):
         process.wait(timeout=60)
     assert second.code == 3
     assert "index" in second.err.lower()
+
+
+def test_that_an_example_that_changed_since_it_was_indexed_is_heard_anew(tmp_path, sounds):
+    folder, own = tmp_path / "sounds", tmp_path / "library"
+    folder.mkdir()
+    siren, rain = (next(SAMPLES / one["path"] for one in sounds if one["kind"] == kind) for kind in ("siren", "rain"))
+
+    def write(source: Path, name: str) -> None:
+        samples, rate_hz = soundfile.read(source, frames=80_000, always_2d=True)
+        soundfile.write(folder / name, samples[:, 0], rate_hz, subtype="PCM_16")
+
+    write(siren, "example.wav")
+    write(rain, "rain.wav")
+    size = (folder / "example.wav").stat().st_size
+    earshot("index", folder, "--library", own)
+    write(rain, "example.wav")
+    assert (folder / "example.wav").stat().st_size == size, "only the time tells that it changed"
+    found = earshot("similar", folder / "example.wav", "--library", own, "--all").lines
+    assert [Path(line["path"]).name for line in found] == ["rain.wav"]
+    assert found[0]["score"] > 0.99

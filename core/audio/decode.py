@@ -110,10 +110,15 @@ class AudioStream:
         self._reader.close()
         self._file.close()
 
-    def skip_to(self, start_s: float) -> None:
-        """Go forward to a time, to the nearest sample, before anything was read."""
+    def skip_to(self, start_s: float, *, quick: bool = False) -> None:
+        """Go forward to a time, to the nearest sample, before anything was read.
+
+        Args:
+            start_s: Where to.
+            quick: For listening and looking: go there at once also where only decoding gives the same bits.
+        """
         frame = round(start_s * self.info.sample_rate_hz)
-        self._reader.skip_to(frame)
+        self._reader.skip_to(frame, quick=quick)
         self._position = frame
 
     def blocks(self, block_s: float = 10.0) -> Iterator[FloatArray]:

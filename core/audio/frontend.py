@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.audio.filterbank import reflect_edges, silence_behind
+from core.audio.filterbank import fill_short_clips, reflect_edges
 from core.types import FloatArray
 
 
@@ -117,25 +117,22 @@ class LogMel(nn.Module):
         if waveform.ndim != 2:
             raise ValueError(f"a waveform has the shape (b, n), not {tuple(waveform.shape)}")
         config = self.config
-        missing = config.shortest_samples - waveform.shape[1]
-        if missing > 0:
-            waveform = nn.functional.pad(waveform, (0, missing))
-        if lengths is not None:
-            waveform = silence_behind(waveform, lengths)
-            lengths = lengths.clamp(min=config.shortest_samples)
-        emphasised = waveform[:, 1:] - config.pre_emphasis * waveform[:, :-1]
-        spectrum = torch.stft(
-            reflect_edges(emphasised, config.fft_samples // 2, None if lengths is None else lengths - 1),
-            config.fft_samples,
-            hop_length=config.hop_samples,
-            win_length=config.window_samples,
-            window=self.window,
-            center=False,
-            return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()
-        mel = power.transpose(1, 2) @ self.mel_matrix
-        return ((mel + config.floor).log() + config.offset) / config.scale
+        waveform, lengths = fill_short_clips(waveform.to(self.window.dtype), lengths, config.shortest_samples)
+        # Powers reach far below what half precision holds.
+        with torch.autocast(waveform.device.type, enabled=False):
+            emphasised = waveform[:, 1:] - config.pre_emphasis * waveform[:, :-1]
+            spectrum = torch.stft(
+                reflect_edges(emphasised, config.fft_samples // 2, None if lengths is None else lengths - 1),
+                config.fft_samples,
+                hop_length=config.hop_samples,
+                win_length=config.window_samples,
+                window=self.window,
+                center=False,
+                return_complex=True,
+            )
+            power = spectrum.real.square() + spectrum.imag.square()
+            mel = power.transpose(1, 2) @ self.mel_matrix
+            return ((mel + config.floor).log() + config.offset) / config.scale
 
 
 def frame_times_s(config: LogMelConfig, frames: int, stride: int = 1) -> FloatArray:

@@ -40,6 +40,4 @@ class JitteredLogMel(LogMel):
             self.mel_matrix = torch.from_numpy(drawn).to(self.still_matrix)
         else:
             self.mel_matrix = self.still_matrix
-        # Powers reach far below what half precision holds.
-        with torch.autocast(waveform.device.type, enabled=False):
-            return super().forward(waveform.float(), lengths)
+        return super().forward(waveform, lengths)

@@ -61,8 +61,14 @@ class Reader(Protocol):
     def read_into(self, buffer: FloatArray) -> int:
         """Fill (n, channels) with the next frames and return how many there were, fewer than n only at the end."""
 
-    def skip_to(self, frame: int) -> None:
-        """Go forward to a frame, before anything was read; beyond the end there is nothing to read."""
+    def skip_to(self, frame: int, *, quick: bool = False) -> None:
+        """Go forward to a frame, before anything was read; beyond the end there is nothing to read.
+
+        Args:
+            frame: Where to.
+            quick: Whether to jump where decoding everything before would take long. The samples are then those of the
+                place, but a decoder that fills in noise (AAC) may fill in other noise.
+        """
 
     def close(self) -> None:
         """Let go of the file."""
@@ -136,7 +142,7 @@ class SoundfileReader:
             count += read
         return count
 
-    def skip_to(self, frame: int) -> None:
+    def skip_to(self, frame: int, *, quick: bool = False) -> None:
         """See Reader; libsndfile seeks to the very sample in every format."""
         try:
             self._file.seek(min(frame, round(self.info.duration_s * self.info.sample_rate_hz)))
@@ -168,6 +174,11 @@ _INTEGER_SCALES = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0}
 _MAX_PLANES = 8
 _ALAC_COOKIE_BYTES = 36
 _MOST_CALLS_TO_OPEN = 50_000
+# Containers that count samples and know where their packets lie.
+_INDEXED = frozenset({"m4a", "mp4", "mov", "3gp"})
+# Nearer places are reached by decoding; a jump lands so far before the place that is sought.
+_NEAR_S, _RUN_UP_S = 20, 3
+_UNSETTLED_FRAMES = 8
 # Containers of one track whose length is known well enough to miss what is not there.
 _CHECKED_DURATIONS = frozenset({"wma", "wv", "ape", "tta", "tak", "mpc", "mkv", "dsf"})
 
@@ -252,13 +263,31 @@ class LibavReader:
                 self._rest = samples[taken:]
         return count
 
-    def skip_to(self, frame: int) -> None:
-        """See Reader; everything before is decoded, since libav seeks to packets and not to samples."""
-        skipped = 0
+    def skip_to(self, frame: int, *, quick: bool = False) -> None:
+        """See Reader; libav seeks to packets and not to samples, so that what comes before is decoded and dropped."""
+        skipped = self._jump_before(frame) if quick and self.info.container in _INDEXED else 0
         while skipped < frame and (samples := self._next_samples()) is not None:
             if skipped + len(samples) > frame:
                 self._rest = samples[frame - skipped :]
             skipped += len(samples)
+
+    def _jump_before(self, frame: int) -> int:
+        """Go to a packet well before a frame if that is worth it; returns the frame that comes next."""
+        first, rate_hz = self._first, self.info.sample_rate_hz
+        if frame < _NEAR_S * rate_hz or first is None or first.pts is None or self._stream.time_base * rate_hz != 1:
+            return 0
+        try:
+            run_up = max(_RUN_UP_S * rate_hz, 2 * _UNSETTLED_FRAMES * first.samples)
+            self._container.seek(max(first.pts, first.pts + frame - run_up), stream=self._stream)
+        except av.FFmpegError as error:
+            raise _damaged(_libav_text(error)) from error
+        self._frames.close()
+        self._frames = self._decoded()
+        # What a decoder makes of its first packets lacks what came before them.
+        for _ in range(_UNSETTLED_FRAMES):
+            next(self._frames, None)
+        self._first = next(self._frames, None)
+        return frame if self._first is None or self._first.pts is None else int(self._first.pts - first.pts)
 
     def close(self) -> None:
         """See Reader."""

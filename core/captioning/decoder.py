@@ -239,12 +239,16 @@ class TransformerCaptionDecoder(nn.Module):
         """Teacher forcing: tokens (a, l), bos first -> logits (a, l, v)."""
         if tokens.ndim != 2 or tokens.shape[0] != len(audio):
             raise ValueError(f"expected tokens ({len(audio)}, length), got {tuple(tokens.shape)}")
-        return self.decode(self.project(audio.frames), audio.frame_mask, self.embed(tokens), token_mask)
+        return self.decode(*self.hear(audio), self.embed(tokens), token_mask)
+
+    def hear(self, audio: AudioFeatures) -> tuple[Tensor, Tensor]:
+        """What the layers attend to, (a, m, w), and which of it counts, (a, m); here m = t, the projected frames."""
+        return self.project(audio.frames), audio.frame_mask
 
     def _remember(self, audio: AudioFeatures) -> _Memory:
-        memory = self.project(audio.frames)
+        memory, mask = self.hear(audio)
         pairs = [layer.multihead_attn.keys_values(memory) for layer in self.layers]  # type: ignore[union-attr, operator]
-        return _Memory(pairs, audio.frame_mask[:, None, None])
+        return _Memory(pairs, mask[:, None, None])
 
     def start(self, audio: AudioFeatures) -> _CachedState:
         """One empty caption per audio, the keys and values of its frames made."""

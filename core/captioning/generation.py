@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from core.captioning.mode import evaluating
 from core.captioning.protocol import AudioFeatures, CaptionDecoder, DecoderState, RecomputedState
 from core.captioning.vocabulary import BOS, EOS, PAD
 
@@ -31,6 +32,7 @@ class GenerationConfig:
         shortest: Words before eos is allowed.
         longest: Tokens after which a caption ends, eos included.
         never: Tokens that no caption holds.
+        open_words: Tokens that no caption ends with ("the", "of"): eos is not allowed after them.
         bos: The token that every caption begins with.
         eos: The token that ends a caption.
 
@@ -42,6 +44,7 @@ class GenerationConfig:
     shortest: int = 3
     longest: int = 20
     never: tuple[int, ...] = (PAD, BOS)
+    open_words: tuple[int, ...] = ()
     bos: int = BOS
     eos: int = EOS
 
@@ -99,7 +102,7 @@ def generate_captions(
         cached: Keep keys and values of earlier tokens; False computes every prefix anew, with the same result.
 
     Returns:
-        For each audio its beams, best first.
+        For each audio its beams, best first; with `open_words`, those that were broken off at the longest come last.
 
     Raises:
         ValueError: `content_words` is not of the vocabulary's size.
@@ -114,16 +117,8 @@ def generate_captions(
     make: Callable[[AudioFeatures], DecoderState] = (
         decoder.start if cached else lambda features: RecomputedState(decoder, features)
     )
-    module = decoder if isinstance(decoder, nn.Module) else None
-    was_training = module is not None and module.training
-    if module is not None:
-        module.eval()
-    try:
-        with torch.inference_mode():
-            return _search(make(audio), len(audio), once, config)
-    finally:
-        if module is not None and was_training:
-            module.train()
+    with evaluating(decoder):
+        return _search(make(audio), len(audio), once, config)
 
 
 def generate_greedily(
@@ -150,7 +145,7 @@ def _search(state: DecoderState, audios: int, once: Tensor, config: GenerationCo
     done: list[list[GeneratedCaption]] = [[] for _ in range(audios)]
     last = torch.full((audios,), config.bos, dtype=torch.long, device=device)
     for place in range(config.longest):
-        logits = _allowed(state.step(last).float(), live.said, place, config)
+        logits = _allowed(state.step(last).float(), live.said, last, place, config)
         parents, words, totals = _best(live, logits.log_softmax(dim=-1), room)
         said = live.said[parents]
         said[torch.arange(words.shape[0], device=device), words] |= once[words]
@@ -167,14 +162,21 @@ def _search(state: DecoderState, audios: int, once: Tensor, config: GenerationCo
         live = _Live(live.audio[stay], live.tokens[stay], live.total[stay], live.said[stay])
         state.select(parents[stay])
         last = live.tokens[:, -1]
-    return [sorted(captions, key=lambda caption: -caption.mean_log_probability) for captions in done]
+
+    def rank(caption: GeneratedCaption) -> tuple[bool, float]:
+        broken_off = bool(config.open_words) and caption.tokens[-1] != config.eos
+        return broken_off, -caption.mean_log_probability
+
+    return [sorted(captions, key=rank) for captions in done]
 
 
-def _allowed(logits: Tensor, said: Tensor, place: int, config: GenerationConfig) -> Tensor:
+def _allowed(logits: Tensor, said: Tensor, last: Tensor, place: int, config: GenerationConfig) -> Tensor:
     """Logits (r, v) with minus infinity where a word must not come; eos stays where nothing else would."""
     forbidden = said.clone()
     forbidden[:, list(config.never)] = True
     forbidden[:, config.eos] = place < config.shortest
+    if config.open_words:
+        forbidden[:, config.eos] |= torch.isin(last, last.new_tensor(config.open_words))
     forbidden[:, config.eos] &= ~forbidden.all(dim=1)
     return logits.masked_fill(forbidden, _LOWEST)
 

@@ -11,8 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
+from core.captioning.guess import CaptionerCard, CaptionGuess, FileCaptioner
+
 if TYPE_CHECKING:
     from core.captioning.prefix import PrefixTree
+
+__all__ = [
+    "AudioFeatures",
+    "CaptionDecoder",
+    "CaptionGuess",
+    "CaptionerCard",
+    "DecoderState",
+    "FileCaptioner",
+    "RecomputedState",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class AudioFeatures:
             raise ValueError("every audio needs at least one frame that is not padding")
         if not bool(torch.isfinite(self.frames).all()):
             raise ValueError("the frames hold NaN or infinity")
+        if self.clip is not None and not bool(torch.isfinite(self.clip).all()):
+            raise ValueError("the clip vectors hold NaN or infinity")
 
     def __len__(self) -> int:
         return self.frames.shape[0]

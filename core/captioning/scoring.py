@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from core.captioning.mode import evaluating
 from core.captioning.prefix import PrefixTree, build_prefix_tree
 from core.captioning.protocol import AudioFeatures, CaptionDecoder
 from core.captioning.vocabulary import BOS
@@ -47,23 +48,46 @@ def score_captions(
     Raises:
         ValueError: No captions, or one without tokens, or a token outside the vocabulary.
     """
-    highest = max((token for caption in captions for token in caption), default=0)
-    if highest >= decoder.vocabulary_size:
-        raise ValueError(f"token {highest} is outside the vocabulary of {decoder.vocabulary_size}")
-    module = decoder if isinstance(decoder, nn.Module) else None
-    was_training = module is not None and module.training
-    if module is not None:
-        module.eval()
-    try:
-        with torch.inference_mode():
-            parts = [
-                torch.cat([_score(decoder, part, tree) for part in _portions(audio, tree, prefixes_at_once)])
-                for tree in _trees(captions, bos, prefixes_at_once, audio.frames.device)
-            ]
-    finally:
-        if module is not None and was_training:
-            module.train()
+    outside = [t for caption in captions for t in caption if not 0 <= t < decoder.vocabulary_size]
+    if outside:
+        raise ValueError(f"token {outside[0]} is outside the vocabulary of {decoder.vocabulary_size}")
+    with evaluating(decoder):
+        parts = [
+            torch.cat([_score(decoder, part, tree) for part in _portions(audio, tree, prefixes_at_once)])
+            for tree in _trees(captions, bos, prefixes_at_once, audio.frames.device)
+        ]
     return torch.cat(parts, dim=1).clone()
+
+
+def score_pairs(
+    decoder: CaptionDecoder, audio: AudioFeatures, captions: Sequence[Sequence[int]], *, bos: int = BOS
+) -> Tensor:
+    """Mean token cross-entropy of one caption for each audio, as `score_captions` on its diagonal.
+
+    Args:
+        decoder: Put into evaluation mode for the time of the call.
+        audio: The a audios.
+        captions: Token ids of a captions, eos at the end.
+        bos: The token that captions begin with.
+
+    Returns:
+        (a,) float32, on the audio's device; lower is better.
+
+    Raises:
+        ValueError: Not one caption with tokens for each audio.
+    """
+    if len(captions) != len(audio) or not all(len(caption) for caption in captions):
+        raise ValueError(f"expected a caption with tokens for each of {len(audio)} audios")
+    device = audio.frames.device
+    lengths = torch.tensor([len(caption) for caption in captions], device=device)
+    targets = nn.utils.rnn.pad_sequence([torch.tensor(list(caption)) for caption in captions], batch_first=True)
+    targets = targets.to(device)
+    inputs = torch.cat([torch.full_like(targets[:, :1], bos), targets[:, :-1]], dim=1)
+    with evaluating(decoder):
+        told = decoder(audio, inputs).float().log_softmax(dim=-1)
+    losses = -told.gather(2, targets[:, :, None])[:, :, 0]
+    counts = torch.arange(targets.shape[1], device=device) < lengths[:, None]
+    return (losses.masked_fill(~counts, 0.0).sum(dim=1) / lengths).clone()
 
 
 def _trees(
@@ -91,7 +115,8 @@ def _portions(audio: AudioFeatures, tree: PrefixTree, prefixes_at_once: int) -> 
 def _score(decoder: CaptionDecoder, audio: AudioFeatures, tree: PrefixTree) -> Tensor:
     """(a, c) mean cross-entropies of a tree's captions."""
     logits = decoder.prefix_logits(audio, tree)
-    normaliser = logits.float().logsumexp(dim=-1)
+    # One audio at a time: what logsumexp holds in between is as large as the logits themselves.
+    normaliser = torch.stack([of_audio.float().logsumexp(dim=-1) for of_audio in logits])
     counts = tree.targets >= 0
     flat = tree.path * logits.shape[-1] + tree.targets.clamp(min=0)
     chosen = logits.flatten(1)[:, flat].float()

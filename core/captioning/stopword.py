@@ -43,3 +43,11 @@ STOPWORDS = frozenset(
         )
     ).split()
 )
+
+OPEN_WORDS = frozenset(
+    """
+    a an the and or but as while before after than of at with for from into onto to against between followed
+    is are was were its his her their someone's
+    """.split()
+)
+"""Words that leave a sentence open: no caption ends with one."""

@@ -76,6 +76,10 @@ class Vocabulary:
     def __contains__(self, word: str) -> bool:
         return word in self._numbers
 
+    def number(self, word: str) -> int | None:
+        """A word's number, None where it is not known."""
+        return self._numbers.get(word)
+
     def encode(self, caption: str) -> list[int]:
         """Numbers of a caption's words, then eos; words that are not known become unk."""
         words = split_words(normalise_caption(caption))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from core.catalogue.bulk import STORED_VECTOR, as_json, id_array, pack_vectors
+from core.catalogue.caption import forget_model_captions, take_over_captions
 from core.catalogue.models import EmbeddingModel
 from core.catalogue.record import (
     FailedFile,
@@ -175,6 +176,10 @@ class Intake:
             ],
         )
         self._write_metadata(connection, rows)
+        connection.exec_driver_sql(
+            "INSERT OR REPLACE INTO peaks (file_id, overview) VALUES (?, ?)",
+            [(file_id, file.content.peaks.to_bytes()) for file_id, file in rows],
+        )
         self._write_vectors(connection, rows)
 
     def _missing_of_same_bytes(self, connection: Connection, files: Sequence[IndexedFile]) -> dict[int, int]:
@@ -264,7 +269,12 @@ class Intake:
         ).one()
         for table in ("file_tags", "collection_files"):
             connection.exec_driver_sql(f"UPDATE OR IGNORE {table} SET file_id = ? WHERE file_id = ?", (old_id, new_id))
-        connection.exec_driver_sql("UPDATE captions SET file_id = ? WHERE file_id = ?", (old_id, new_id))
+        take_over_captions(connection, old_id, new_id)
+        connection.exec_driver_sql(
+            "UPDATE files SET rating = max(rating, r), is_favourite = max(is_favourite, f) "
+            "FROM (SELECT rating AS r, is_favourite AS f FROM files WHERE id = ?) WHERE id = ?",
+            (new_id, old_id),
+        )
         connection.exec_driver_sql("DELETE FROM files WHERE id = ?", (new_id,))
         text = describe_path(os.fsdecode(place.relative_path))
         connection.exec_driver_sql(
@@ -295,6 +305,7 @@ class Intake:
             "JOIN windows w ON w.file_id = :target AND w.start_s = v.start_s AND w.end_s = v.end_s "
             "WHERE e.file_id = :source ORDER BY e.id",
             "INSERT INTO file_embeddings SELECT :target, model_id, vector FROM file_embeddings WHERE file_id = :source",
+            "INSERT INTO peaks SELECT :target, overview FROM peaks WHERE file_id = :source",
         ):
             connection.exec_driver_sql(statement, both)
         refresh_metadata(connection, [target_id])
@@ -335,9 +346,6 @@ class Intake:
 def _forget_content(connection: Connection, file_ids: Sequence[int]) -> None:
     """Delete all that was derived from files' bytes; what the user wrote about them stays."""
     chosen = (as_json(file_ids),)
-    for table in ("windows", "file_embeddings", "metadata_fields"):
+    for table in ("windows", "file_embeddings", "metadata_fields", "peaks"):
         connection.exec_driver_sql(f"DELETE FROM {table} WHERE file_id IN (SELECT value FROM json_each(?))", chosen)
-    connection.exec_driver_sql(
-        "DELETE FROM captions WHERE origin = 'model' AND file_id IN (SELECT value FROM json_each(?))", chosen
-    )
-    refresh_captions(connection, file_ids)
+    forget_model_captions(connection, file_ids)

@@ -18,7 +18,7 @@ from core.errors import LibraryError, SchemaTooNewError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Number of the newest revision under ``migrations/versions``."""
 
 APPLICATION_ID = 0x45617273

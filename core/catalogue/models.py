@@ -81,7 +81,11 @@ def _file_key(*, primary: bool = False, index: bool = False) -> Mapped[int]:
 
 
 class Root(Base):
-    """A folder that the user added."""
+    """A folder that the user added.
+
+    One root may have an empty path: its files are those that the user keeps although they lie outside all folders,
+    and their relative paths are whole paths.
+    """
 
     __tablename__ = "roots"
 
@@ -105,6 +109,8 @@ class File(Base):
         UniqueConstraint("root_id", "relative_path"),
         Index("ix_files_state_size", "state", "size"),
         Index("ix_files_root_id_folder", "root_id", "folder"),
+        Index("ix_files_root_id_state", "root_id", "state", "duration_s", "size"),
+        Index("ix_files_ucs_cat_id_state", "ucs_cat_id", "state"),
         {"sqlite_autoincrement": True},
     )
 
@@ -128,9 +134,11 @@ class File(Base):
     duration_s: Mapped[float | None]
     peak_db: Mapped[float | None]
     loudness_lufs: Mapped[float | None]
-    ucs_cat_id: Mapped[str | None] = mapped_column(index=True)
+    ucs_cat_id: Mapped[str | None]
     added_at: Mapped[float]
     indexed_at: Mapped[float | None]
+    rating: Mapped[int] = mapped_column(server_default="0")
+    is_favourite: Mapped[bool] = mapped_column(server_default="0")
 
     root: Mapped[Root] = relationship()
     tags: Mapped[list[Tag]] = relationship(secondary="file_tags", back_populates="files")
@@ -220,8 +228,21 @@ class RemovedEmbedding(Base):
     model_id: Mapped[str]
 
 
+class Peaks(Base):
+    """The outline of a file's waveform, as `core.audio.peaks` packs it."""
+
+    __tablename__ = "peaks"
+
+    file_id: Mapped[int] = _file_key(primary=True)
+    overview: Mapped[bytes]
+
+
 class Caption(Base):
-    """A sentence about a file or a stretch of it, by a person ("user") or a model ("model")."""
+    """A sentence about a file or a stretch of it, by a person ("user") or a model ("model").
+
+    `tags` and `alternatives` are JSON lists of texts; `original` is what the model had written before a person
+    changed it; `is_sure` tells whether the model was sure enough of its sentence to stand by it.
+    """
 
     __tablename__ = "captions"
 
@@ -234,6 +255,31 @@ class Caption(Base):
     start_s: Mapped[float | None]
     end_s: Mapped[float | None]
     added_at: Mapped[float]
+    tags: Mapped[str] = mapped_column(server_default="[]")
+    alternatives: Mapped[str] = mapped_column(server_default="[]")
+    original: Mapped[str | None]
+    is_sure: Mapped[bool] = mapped_column(server_default="1")
+
+
+class SavedSearch(Base):
+    """A question that the user named to ask it again."""
+
+    __tablename__ = "saved_searches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    query_json: Mapped[str]
+    added_at: Mapped[float]
+
+
+class RememberedSearch(Base):
+    """A question that was asked; the highest id is the latest."""
+
+    __tablename__ = "remembered_searches"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    query_json: Mapped[str] = mapped_column(unique=True)
 
 
 class Tag(Base):

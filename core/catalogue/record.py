@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.metadata import MetadataField
+from core.audio.peaks import Peaks
 from core.types import AudioInfo, FloatArray
 
 
@@ -68,6 +69,7 @@ class SoundContent:
         peak_db: Largest sample, dB relative to full scale.
         loudness_lufs: Integrated loudness, or None for near silence.
         metadata: Fields that stand in the file.
+        peaks: The outline of its waveform.
         starts_s: (w,) beginnings of the windows, seconds.
         ends_s: (w,) their ends.
         vectors: (w, d) their embeddings, unit length.
@@ -78,6 +80,7 @@ class SoundContent:
     peak_db: float
     loudness_lufs: float | None
     metadata: tuple[MetadataField, ...]
+    peaks: Peaks
     starts_s: npt.NDArray[np.float64] = field(repr=False)
     ends_s: npt.NDArray[np.float64] = field(repr=False)
     vectors: FloatArray = field(repr=False)

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.catalogue.failure import shown
+from core.catalogue.kept import move_below_root
 from core.catalogue.models import File, Root, RootState
 from core.errors import LibraryError
 
@@ -31,8 +32,8 @@ class RootFolder:
 
 
 def list_roots(session: Session) -> tuple[RootFolder, ...]:
-    """All folders, in the order they were added."""
-    return tuple(_value(root) for root in session.scalars(select(Root).order_by(Root.id)))
+    """All folders, in the order they were added; not the root of files kept outside them."""
+    return tuple(_value(root) for root in session.scalars(select(Root).order_by(Root.id)) if root.path)
 
 
 def add_root(session: Session, folder: Path) -> RootFolder:
@@ -54,6 +55,7 @@ def add_root(session: Session, folder: Path) -> RootFolder:
     root = Root(path=str(path), display_path=shown(path), state=RootState.ONLINE, added_at=time.time())
     session.add(root)
     session.flush()
+    move_below_root(session, root.id, path)
     return _value(root)
 
 

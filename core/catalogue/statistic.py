@@ -16,18 +16,22 @@ class RootStatistics:
     """What one folder holds.
 
     Attributes:
+        id: Its row.
         path: The folder.
         is_offline: Whether it could not be reached at the last scan.
         files: Number of files by state.
         duration_s: Seconds of sound in files that are ready.
         size_bytes: Of all files that are not missing.
+        is_kept: Whether it is no folder but stands for the files kept outside all folders.
     """
 
+    id: int
     path: Path
     is_offline: bool
     files: dict[FileState, int]
     duration_s: float
     size_bytes: int
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,13 @@ def library_statistics(catalogue: Catalogue) -> LibraryStatistics:
                 sizes[root_id] = sizes.get(root_id, 0) + size
         roots = tuple(
             RootStatistics(
+                root_id,
                 Path(os.fsdecode(path)),
                 state == RootState.OFFLINE,
                 counts.get(root_id, dict.fromkeys(FileState, 0)),
                 durations.get(root_id, 0.0),
                 sizes.get(root_id, 0),
+                is_kept=not path,
             )
             for root_id, path, state in cursor.execute("SELECT id, path, state FROM roots ORDER BY id").fetchall()
         )

@@ -6,6 +6,7 @@ made here: names in camel case are taken apart, and UCS categories are written o
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -83,7 +84,7 @@ def rename_text(connection: Connection, file_id: int, path: PathText) -> None:
 
 
 def refresh_metadata(connection: Connection, file_ids: Sequence[int]) -> None:
-    """Make the text follow `metadata_fields` and the UCS category of some files."""
+    """Make the text follow `metadata_fields`, the UCS category and the tags of some files."""
     chosen = (as_json(file_ids),)
     texts = {
         file_id: [_category_text(cat_id)] if cat_id else []
@@ -97,17 +98,27 @@ def refresh_metadata(connection: Connection, file_ids: Sequence[int]) -> None:
         chosen,
     ):
         texts[file_id].append(value)
+    for file_id, name in connection.exec_driver_sql(
+        "SELECT x.file_id, t.name FROM file_tags x JOIN tags t ON t.id = x.tag_id "
+        "WHERE x.file_id IN (SELECT value FROM json_each(?)) ORDER BY t.id",
+        chosen,
+    ):
+        texts[file_id].append(name)
     _update_column(connection, "metadata", {key: "\n".join(parts) for key, parts in texts.items()})
 
 
 def refresh_captions(connection: Connection, file_ids: Sequence[int]) -> None:
-    """Make the text follow the captions of some files."""
+    """Make the text follow the captions of some files: sentences that somebody stands by, and what was heard."""
     texts: dict[int, list[str]] = {file_id: [] for file_id in file_ids}
-    for file_id, text in connection.exec_driver_sql(
-        "SELECT file_id, text FROM captions WHERE file_id IN (SELECT value FROM json_each(?)) ORDER BY file_id, id",
+    for file_id, text, tags, origin, is_sure in connection.exec_driver_sql(
+        "SELECT file_id, text, tags, origin, is_sure FROM captions "
+        "WHERE file_id IN (SELECT value FROM json_each(?)) ORDER BY file_id, id",
         (as_json(file_ids),),
     ):
-        texts[file_id].append(text)
+        words = json.loads(tags)
+        if origin == "user" or is_sure or not words:
+            texts[file_id].append(text)
+        texts[file_id].extend(words)
     _update_column(connection, "captions", {key: "\n".join(parts) for key, parts in texts.items()})
 
 

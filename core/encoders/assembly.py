@@ -1,7 +1,10 @@
 """A dual encoder from its card and files, and the files from a trained one.
 
-`audio.safetensors` holds `trunk.*` and `head.*` in float32, `text.safetensors` `tower.*` and `head.*` in float16,
-`background.safetensors` `embeddings` in float16.
+`audio.safetensors` holds `trunk.*` and `head.*`, matrices and kernels in float16 and the rest in float32,
+`text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` in float16.
+
+The model that ships runs on a log-mel that is computed once for a whole file, with its norms folded. Every other audio
+encoder of the registry works too, on samples, with its own front-end.
 """
 
 from __future__ import annotations
@@ -13,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.audio.frontend import PASST_LOG_MEL
-from core.encoders.bert import SentenceTower
 from core.encoders.card import (
     AUDIO_FILE,
     BACKGROUND_FILE,
@@ -32,9 +35,10 @@ from core.encoders.card import (
 from core.encoders.dual import AudioHalf, TextHalf, TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder, MobileNetTrunk
 from core.encoders.head import create_audio_head, create_text_head
-from core.encoders.registry import create_encoder
+from core.encoders.registry import create_encoder, encoder_config
 from core.encoders.runner import Device, choose_device, create_runner
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
+from core.encoders.waveform import SampleFrames, WaveformRunner
 from core.errors import ModelError
 
 _WAY_OUT = "Install the model again, or choose another."
@@ -53,9 +57,19 @@ def assemble(card: ModelCard, *, read: ReadFile, device: Device) -> TorchDualEnc
     Raises:
         ModelError: The card asks for another sample rate than its trunk's, or CUDA was demanded and there is none.
     """
-    if card.sample_rate_hz != PASST_LOG_MEL.sample_rate_hz:
-        raise _mismatch(card, f"its trunk takes {PASST_LOG_MEL.sample_rate_hz} Hz, not {card.sample_rate_hz}")
+    rate_hz = encoder_config(card.architecture.trunk.name).sample_rate_hz
+    if card.sample_rate_hz != rate_hz:
+        raise _mismatch(card, f"its trunk takes {rate_hz} Hz, not {card.sample_rate_hz}")
     chosen = choose_device(device)
+    if _takes_waveforms(card):
+        frames = SampleFrames(rate_hz)
+        return TorchDualEncoder(
+            card,
+            device=chosen,
+            front_end=frames,
+            audio=lambda: _waveform_half(card, read, chosen, frames),
+            text=lambda: _text_half(card, read),
+        )
     return TorchDualEncoder(
         card,
         device=chosen,
@@ -73,7 +87,7 @@ def _audio_half(card: ModelCard, read: ReadFile, device: Literal["cpu", "cuda"])
 
     head = _filled(card, card.architecture.audio_head, create_audio_head, state, "head.")
     trunk = make_trunk()
-    _check_head(card, head, torch.zeros(1, trunk.dimension), torch.zeros(1, trunk.classes))
+    _check_head(card, head, torch.zeros(1, trunk.summary_dimension), torch.zeros(1, trunk.classes))
     return AudioHalf(
         create_runner(make_trunk, device),
         head,
@@ -82,12 +96,31 @@ def _audio_half(card: ModelCard, read: ReadFile, device: Literal["cpu", "cuda"])
     )
 
 
+def _takes_waveforms(card: ModelCard) -> bool:
+    """Whether the encoder's own front-end is needed: all but a MobileNet whose head takes one vector."""
+    trunk, head = card.architecture.trunk, card.architecture.audio_head
+    return not trunk.name.startswith("mn") or head.options.get("pooling", "clip") != "clip"
+
+
+def _waveform_half(card: ModelCard, read: ReadFile, device: Literal["cpu", "cuda"], frames: SampleFrames) -> AudioHalf:
+    state = _tensors(card, AUDIO_FILE, read(AUDIO_FILE))
+    # Front-ends compute tables when they are built, which the meta device would leave without values.
+    encoder = _filled(card, card.architecture.trunk, create_encoder, state, "trunk.", device="cpu")
+    head = _filled(card, card.architecture.audio_head, create_audio_head, state, "head.")
+    runner = WaveformRunner(encoder, device)
+    _check_head(card, head, *runner([np.zeros((10, frames.hop_samples), dtype=np.float32)]))
+    return AudioHalf(runner, head, shortest_frames=round(card.shortest_s * card.sample_rate_hz / frames.hop_samples))
+
+
 def _text_half(card: ModelCard, read: ReadFile) -> TextHalf:
     state = _tensors(card, TEXT_FILE, read(TEXT_FILE))
     tower = _filled(card, card.architecture.text_tower, create_text_tower, state, "tower.")
     head = _filled(card, card.architecture.text_head, create_text_head, state, "head.")
     _check_head(card, head, torch.zeros(1, tower.dimension))
-    return TextHalf(SentenceTokenizer(read(TOKENIZER_FILE), longest_tokens=tower.longest_tokens), tower, head)
+    tokenizer = SentenceTokenizer(
+        read(TOKENIZER_FILE), longest_tokens=tower.longest_tokens, prepare=getattr(tower, "prepare", None)
+    )
+    return TextHalf(tokenizer, tower, head)
 
 
 def _create_trunk(name: str, **options: Any) -> MobileNetTrunk:
@@ -112,12 +145,14 @@ def _filled(
     create: Callable[..., _Module],
     state: Mapping[str, Tensor],
     prefix: str,
+    *,
+    device: str = "meta",
 ) -> _Module:
     """The module that a card names, with its part of a state, in evaluation mode."""
     own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     try:
         # Nothing is allocated or drawn for parameters that are replaced at once.
-        with torch.device("meta"):
+        with torch.device(device):
             module = create(spec.name, **spec.options)
         module.load_state_dict(own, assign=True)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -125,7 +160,7 @@ def _filled(
     return module.eval().requires_grad_(False)
 
 
-def _check_head(card: ModelCard, head: nn.Module, *inputs: Tensor) -> None:
+def _check_head(card: ModelCard, head: nn.Module, *inputs: Tensor | None) -> None:
     try:
         dimension = head(*inputs).shape[-1]
     except RuntimeError as error:
@@ -145,7 +180,8 @@ class DualEncoderParts:
     """What training hands over.
 
     Attributes:
-        trunk: Of the audio encoder.
+        trunk: Of the audio encoder; a whole encoder with its front-end, where the head needs frames or the encoder is
+            no MobileNet.
         audio_head: After it.
         text_tower: Gives sentence embeddings.
         text_head: After it.
@@ -153,9 +189,9 @@ class DualEncoderParts:
         background: (k, d) embeddings of everyday sounds, of unit length (see `core.encoders.relevance`).
     """
 
-    trunk: MobileNetTrunk
+    trunk: nn.Module
     audio_head: nn.Module
-    text_tower: SentenceTower
+    text_tower: nn.Module
     text_head: nn.Module
     tokenizer: bytes
     background: Tensor
@@ -176,7 +212,8 @@ def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mappin
         ValueError: A weight does not fit into half precision.
     """
     contents = {
-        AUDIO_FILE: save(_state(trunk=parts.trunk, head=parts.audio_head)),
+        # Vectors (norms, biases) are few and their small numbers matter.
+        AUDIO_FILE: save(_halved(_state(trunk=parts.trunk, head=parts.audio_head), least_dimensions=2)),
         TEXT_FILE: save(_halved(_state(tower=parts.text_tower, head=parts.text_head))),
         TOKENIZER_FILE: parts.tokenizer,
         BACKGROUND_FILE: save(_halved({"embeddings": parts.background.detach().cpu().contiguous()})),
@@ -207,10 +244,11 @@ def _state(**modules: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _halved(state: Mapping[str, Tensor], *, least_dimensions: int = 0) -> dict[str, Tensor]:
     halved: dict[str, Tensor] = {}
     for name, value in state.items():
-        halved[name] = value.half() if value.is_floating_point() else value
+        fits = value.is_floating_point() and value.ndim >= least_dimensions
+        halved[name] = value.half() if fits else value
         if not torch.isfinite(halved[name]).all():
             raise ValueError(f"{name} does not fit into half precision")
     return halved

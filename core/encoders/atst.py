@@ -23,6 +23,7 @@ from core.encoders.checkpoint import LoadReport, load_state
 from core.encoders.length_mask import masked_mean
 from core.encoders.output import EncoderOutput
 from core.encoders.piece import cut_pieces
+from core.encoders.stochastic_depth import depth_rates
 from core.encoders.validation import check_waveform
 from core.encoders.vision_transformer import NORM_EPS, Block, initialise
 
@@ -61,8 +62,9 @@ class AtstTrunk(nn.Module):
         self.mask_embed = nn.Parameter(torch.zeros(1, 1, _WIDTH))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _POSITIONS, _WIDTH))
         self.patch_embed = _PatchEmbedding()
-        rates = torch.linspace(0.0, drop_path, _DEPTH).tolist()
-        self.blocks = nn.ModuleList(Block(_WIDTH, _HEADS, qkv_bias=False, drop_path=rate) for rate in rates)
+        self.blocks = nn.ModuleList(
+            Block(_WIDTH, _HEADS, qkv_bias=False, drop_path=rate) for rate in depth_rates(drop_path, _DEPTH)
+        )
         self.norm_frame = nn.LayerNorm(_WIDTH, eps=NORM_EPS)
         initialise(self)
         nn.init.trunc_normal_(self.mask_embed, std=0.02)

@@ -16,6 +16,9 @@ TEXT_FILE = "text.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 BACKGROUND_FILE = "background.safetensors"
 WEIGHT_FILES = (AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE, BACKGROUND_FILE)
+CLAP = "clap"
+CLAP_FILES = ("config.json", "preprocessor_config.json", "model.safetensors", TOKENIZER_FILE)
+"""Trunk and files of a checkpoint that was imported (see `core.encoders.clap`)."""
 
 _SLUG = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 
@@ -135,9 +138,6 @@ class ModelCard(_Part):
         for name in files:
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
                 raise ValueError(f"{name!r} is no plain file name")
-        missing = sorted(set(WEIGHT_FILES) - set(files))
-        if missing:
-            raise ValueError(f"not listed: {', '.join(missing)}")
         return files
 
     @model_validator(mode="after")
@@ -148,6 +148,10 @@ class ModelCard(_Part):
             raise ValueError(f"a hop of {self.hop_s} s leaves gaps between windows of {self.window_s} s")
         if self.shortest_s > self.window_s:
             raise ValueError(f"nothing of {self.shortest_s} s fits into a window of {self.window_s} s")
+        needed = CLAP_FILES if self.architecture.trunk.name == CLAP else WEIGHT_FILES
+        missing = sorted(set(needed) - set(self.files))
+        if missing:
+            raise ValueError(f"not listed: {', '.join(missing)}")
         return self
 
 

@@ -17,13 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm
 
-from core.audio.filterbank import fill_short_clips
-from core.audio.panns_frontend import PannsLogMel
 from core.encoders.checkpoint import LoadReport, load_state
-from core.encoders.length_mask import clear_behind, length_mask, mean_plus_max
+from core.encoders.length_mask import clear_behind, mean_plus_max
 from core.encoders.output import EncoderOutput
-from core.encoders.panns import AUDIOSET_CLASSES, COMPUTED_PREFIXES
-from core.encoders.validation import check_waveform
+from core.encoders.spectrogram_encoder import AUDIOSET_CLASSES, COMPUTED_PREFIXES, SpectrogramEncoder, frames_of_map
+from core.encoders.stochastic_depth import depth_rates, drop_branches
 
 DEPTHS = (3, 3, 9, 3)
 WIDTHS = (96, 192, 384, 768)
@@ -73,8 +71,7 @@ class ConvNextBlock(nn.Module):
         branch = self.gamma * self.pwconv2(gelu(self.pwconv1(self.norm(branch))))
         branch = branch.permute(0, 3, 1, 2)
         if self.training and self.drop_path > 0.0:
-            kept = 1.0 - self.drop_path
-            branch = branch * (torch.rand(maps.shape[0], 1, 1, 1, device=maps.device) < kept) / kept
+            branch = drop_branches(branch, self.drop_path)
         return maps + branch
 
 
@@ -88,7 +85,7 @@ class ConvNextTrunk(nn.Module):
         self.downsample_layers = nn.ModuleList([nn.Sequential(stem, ChannelNorm(WIDTHS[0]))])
         for inputs, outputs in pairwise(WIDTHS):
             self.downsample_layers.append(nn.Sequential(ChannelNorm(inputs), nn.Conv2d(inputs, outputs, 2, 2)))
-        rates = iter(torch.linspace(0.0, drop_path, sum(DEPTHS)).tolist())
+        rates = iter(depth_rates(drop_path, sum(DEPTHS)))
         self.stages = nn.ModuleList(
             nn.ModuleList(ConvNextBlock(width, next(rates)) for _ in range(depth))
             for width, depth in zip(WIDTHS, DEPTHS, strict=True)
@@ -117,17 +114,12 @@ class ConvNextTrunk(nn.Module):
     def forward(self, mel: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(b, t, f) -> embedding (b, 768), frames (b, t', 768), frame mask (b, t'), logits."""
         maps, lengths = self.last_map(mel, lengths)
-        frames = maps.mean(dim=3).transpose(1, 2)
-        if lengths is None:
-            mask = frames.new_ones(frames.shape[:2], dtype=torch.bool)
-        else:
-            mask = length_mask(lengths, frames.shape[1])
-            frames = frames.masked_fill(~mask[:, :, None], 0.0)
+        frames, mask = frames_of_map(maps, lengths)
         embedding = self.norm(mean_plus_max(frames, mask))
         return embedding, frames, mask, self.head_audioset(embedding)
 
 
-class ConvNextEncoder(nn.Module):
+class ConvNextEncoder(SpectrogramEncoder):
     """Front-end and trunk: waveform in, `EncoderOutput` out.
 
     `frames` are the last map averaged over frequency without the final layer norm: 31 of 768 for 10 s, 94 for
@@ -139,14 +131,8 @@ class ConvNextEncoder(nn.Module):
     """
 
     def __init__(self, *, classes: int = AUDIOSET_CLASSES, drop_path: float = 0.0) -> None:
-        super().__init__()
-        self.front_end = PannsLogMel(MEL_BINS)
+        super().__init__(MEL_BINS)
         self.trunk = ConvNextTrunk(classes=classes, drop_path=drop_path)
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """The rate that `forward` expects."""
-        return self.front_end.config.sample_rate_hz
 
     @property
     def dimension(self) -> int:
@@ -158,27 +144,10 @@ class ConvNextEncoder(nn.Module):
         """Shorter clips are taken as followed by silence up to this."""
         return self.front_end.config.shortest_for(_SHORTEST_FRAMES)
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> EncoderOutput:
-        """Encode clips.
-
-        Args:
-            waveform: (b, n) at `sample_rate_hz`.
-            lengths: (b,) samples of each clip; None: all n.
-
-        Raises:
-            ValueError: See `check_waveform`.
-        """
-        waveform, lengths = check_waveform(waveform, lengths)
-        waveform, lengths = fill_short_clips(waveform, lengths, self.shortest_samples)
-        counts = None if lengths is None else self.front_end.frame_counts(lengths)
-        return self.encode_mel(self.front_end(waveform, lengths), counts)
-
     def encode_mel(self, mel: Tensor, frame_counts: Tensor | None = None) -> EncoderOutput:
         """The same from log-mels (b, t, f), of which `frame_counts` (b,) frames each are no padding."""
         embedding, frames, mask, logits = self.trunk(mel, frame_counts)
-        step_s = self.front_end.config.hop_samples / self.sample_rate_hz
-        first = (TIME_STRIDE - 1) / 2 - _STEM_PADDING
-        times_s = (torch.arange(frames.shape[1], device=frames.device) * TIME_STRIDE + first) * step_s
+        times_s = self._times_s(frames, stride=TIME_STRIDE, first=(TIME_STRIDE - 1) / 2 - _STEM_PADDING)
         return EncoderOutput(embedding, frames, mask, times_s, logits)
 
     def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from core.audio.frontend import LogMelConfig
 from core.audio.mel_stream import LogMelStream, MelBank
 from core.encoders.card import ModelCard
+from core.encoders.protocol import FeatureStream
 from core.encoders.runner import TrunkRunner
 from core.encoders.sentence import SentenceTokenizer
+from core.encoders.waveform import SampleFrames, SampleStream, WaveformRunner
 from core.encoders.windows import fill_with_silence, plan_windows, pool_windows
 from core.errors import UnusableFileError
 from core.jobs import Notice
@@ -38,7 +40,14 @@ class AudioHalf:
         silence: The value of every bin of a silent frame.
     """
 
-    def __init__(self, runner: TrunkRunner, head: nn.Module, *, shortest_frames: int = 0, silence: float = 0.0) -> None:
+    def __init__(
+        self,
+        runner: TrunkRunner | WaveformRunner,
+        head: nn.Module,
+        *,
+        shortest_frames: int = 0,
+        silence: float = 0.0,
+    ) -> None:
         self.runner = runner
         self._head = head
         self._shortest_frames = shortest_frames
@@ -111,7 +120,7 @@ class TorchDualEncoder:
     Args:
         card: The model's card.
         device: Where the audio half computes.
-        front_end: The trunk's log-mel.
+        front_end: The trunk's log-mel, or how samples are framed for an encoder with a front-end of its own.
         audio: Loads the audio half; may raise ModelError.
         text: Loads the text half; may raise ModelError.
     """
@@ -121,13 +130,13 @@ class TorchDualEncoder:
         card: ModelCard,
         *,
         device: Literal["cpu", "cuda"],
-        front_end: LogMelConfig,
+        front_end: LogMelConfig | SampleFrames,
         audio: Callable[[], AudioHalf],
         text: Callable[[], TextHalf],
     ) -> None:
         self._card = card
         self._device = device
-        self._bank = MelBank(front_end)
+        self._front_end = front_end if isinstance(front_end, SampleFrames) else MelBank(front_end)
         self._audio = _Lazy(audio)
         self._text = _Lazy(text)
         frames_a_second = front_end.sample_rate_hz / front_end.hop_samples
@@ -164,8 +173,10 @@ class TorchDualEncoder:
         return np.concatenate([stream.push(samples), stream.finish()])
 
     def feature_stream(self) -> CheckedStream:
-        """Log-mel of a sound that arrives in blocks."""
-        return CheckedStream(LogMelStream(self._bank))
+        """Log-mel (or framed samples) of a sound that arrives in blocks."""
+        if isinstance(self._front_end, SampleFrames):
+            return CheckedStream(SampleStream(self._front_end))
+        return CheckedStream(LogMelStream(self._front_end))
 
     def embed_features(self, windows: Sequence[FloatArray]) -> FloatArray:
         """Slices (t_i, f) of features -> (b, d) float32 of unit length.
@@ -213,7 +224,7 @@ class TorchDualEncoder:
 class CheckedStream:
     """A feature stream that refuses what is no sound."""
 
-    def __init__(self, stream: LogMelStream) -> None:
+    def __init__(self, stream: FeatureStream) -> None:
         self._stream = stream
 
     def push(self, samples: FloatArray) -> FloatArray:

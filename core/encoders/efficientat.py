@@ -10,7 +10,7 @@ depend on what it was batched with.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -99,6 +99,14 @@ class TimeMask:
         total = self.clear(maps, stride).sum(dim=(2, 3), dtype=wide)
         return (total / (self.lengths(stride)[:, None] * maps.shape[2])).to(maps.dtype)
 
+    def over_time(self, maps: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of (b, c, f, t) over each clip's own time: (b, c, f) each, in float32."""
+        wide = maps.to(torch.promote_types(maps.dtype, torch.float32))
+        length = self.lengths(stride)[:, None, None]
+        mean = self.clear(wide, stride).sum(dim=3) / length
+        spread = self.clear(wide - mean[..., None], stride).square().sum(dim=3) / length
+        return mean, spread.sqrt()
+
 
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm, activation; the official names are `0` and `1`."""
@@ -181,17 +189,33 @@ class MobileNetTrunk(nn.Module):
         width: Multiplies every channel count: 0.4 is mn04, 1.0 mn10, 4.0 mn40.
         classes: Outputs of the classifier.
         dropout: Before the last layer of the classifier.
+        taps: Numbers of the blocks that a summary also describes (see `summarise`).
+        mel_bins: f; a summary's length depends on it.
     """
 
-    def __init__(self, *, width: float, classes: int = AUDIOSET_CLASSES, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        *,
+        width: float,
+        classes: int = AUDIOSET_CLASSES,
+        dropout: float = 0.2,
+        taps: Sequence[int] = (),
+        mel_bins: int = PASST_LOG_MEL.mel_bins,
+    ) -> None:
         super().__init__()
         channels = divisible_channels(_STEM_CHANNELS * width)
         self.stem = ConvNorm(1, channels, kernel=3, stride=2, activation=nn.Hardswish)
         self.blocks = nn.ModuleList()
-        for block in BLOCKS:
+        self.taps = frozenset(taps)
+        stride, tapped = 2, 0
+        for number, block in enumerate(BLOCKS):
             self.blocks.append(InvertedResidual(block, channels, width))
             channels = divisible_channels(block.out * width)
+            stride *= block.stride
+            if number in self.taps:
+                tapped += 2 * channels * -(-mel_bins // stride)
         self.dimension = 6 * channels
+        self.summary_dimension = self.dimension + tapped
         self.classes = classes
         self.last = ConvNorm(channels, self.dimension, activation=nn.Hardswish)
         hidden = divisible_channels(_HIDDEN_CHANNELS * width)
@@ -227,6 +251,32 @@ class MobileNetTrunk(nn.Module):
             maps = mask.clear(maps, TIME_STRIDE)
             embedding = mask.mean(maps, TIME_STRIDE)
         return embedding, maps.mean(dim=2).transpose(1, 2), self.classifier(embedding)
+
+    def summarise(self, mel: Tensor, frame_counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Encode log-mels, with what the tapped blocks make of them on the way.
+
+        The last block knows what a sound is called; the ones before still know how it sounds: pitch, texture, attacks.
+
+        Args:
+            mel: (b, t, f).
+            frame_counts: (b,) frames of each clip, the rest being padding; None: all t.
+
+        Returns:
+            Summary (b, s): the embedding (d) and for each tapped block, in order, mean and standard deviation over
+            time of every channel and frequency; class logits (b, classes).
+        """
+        if frame_counts is None:
+            frame_counts = torch.full((len(mel),), mel.shape[1], device=mel.device)
+        mask = TimeMask(frame_counts)
+        maps = self.stem(mask.clear(mel.transpose(1, 2).unsqueeze(1), 1))
+        stride, seen = 2, []
+        for number, (block, config) in enumerate(zip(self.blocks, BLOCKS, strict=True)):
+            maps = block(maps, mask, stride)
+            stride *= config.stride
+            if number in self.taps:
+                seen += [part.flatten(1).to(maps.dtype) for part in mask.over_time(maps, stride)]
+        embedding = mask.mean(self.last(maps), TIME_STRIDE)
+        return torch.cat([embedding, *seen], dim=1), self.classifier(embedding)
 
     def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:
         """Take over a checkpoint of the authors, or any state dict with their names.
@@ -269,11 +319,15 @@ def _own_name(official: str) -> str:
 class MobileNetEncoder(nn.Module):
     """Front-end and trunk: waveform in, `EncoderOutput` out."""
 
-    def __init__(self, *, width: float, classes: int = AUDIOSET_CLASSES, dropout: float = 0.2) -> None:
+    def __init__(
+        self, *, width: float, classes: int = AUDIOSET_CLASSES, dropout: float = 0.2, taps: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.front_end_config: LogMelConfig = PASST_LOG_MEL
         self.front_end = LogMel(self.front_end_config)
-        self.trunk = MobileNetTrunk(width=width, classes=classes, dropout=dropout)
+        self.trunk = MobileNetTrunk(
+            width=width, classes=classes, dropout=dropout, taps=taps, mel_bins=self.front_end_config.mel_bins
+        )
 
     @property
     def sample_rate_hz(self) -> int:

@@ -32,7 +32,8 @@ class EncoderCard(BaseModel):
         parameters: Number of trainable ones.
         paper: Who described it.
         origin: Where its checkpoints are published.
-        licence: Of the checkpoint.
+        licence: Of the checkpoint, as far as is known.
+        licence_basis: Where that is written, or that nobody has looked it up at its source.
         source_file: Name of the file that was imported.
         source_sha256: Of that file.
         missing: Our tensors that it did not hold.
@@ -49,6 +50,7 @@ class EncoderCard(BaseModel):
     paper: str
     origin: str
     licence: str
+    licence_basis: str = "Unverified."
     source_file: str
     source_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     missing: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ def describe_encoder(
         paper=config.paper,
         origin=config.source,
         licence=config.licence,
+        licence_basis=config.licence_basis,
         source_file=source.name,
         source_sha256=_sha256(source),
         missing=report.missing,

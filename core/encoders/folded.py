@@ -98,16 +98,36 @@ class FoldedMobileNet:
             ]
             self._last = _fold(trunk.last)
         self._classifier = trunk.classifier
+        self._taps = trunk.taps
+        self._dimension = trunk.dimension
 
     @torch.inference_mode()
     def __call__(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, t, f) log-mels of one length -> embedding (b, d), class logits (b, classes)."""
-        embedding = torch.cat([self._embed(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)])
-        return embedding, self._classifier(embedding)
+        """(b, t, f) log-mels of one length -> summary (b, s) and class logits (b, classes).
 
-    def _embed(self, mel: Tensor) -> Tensor:
+        Without taps the summary is the embedding (see `MobileNetTrunk.summarise`).
+        """
+        summary = torch.cat([self._summarise(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)])
+        return summary, self._classifier(summary[:, : self._dimension])
+
+    @torch.inference_mode()
+    def listen(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(b, t, f) -> embedding (b, d), frames (b, t / 32, d), class logits (b, classes)."""
+        maps = torch.cat([self._maps(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)])
+        embedding = maps.mean(dim=(2, 3))
+        return embedding, maps.mean(dim=2).transpose(1, 2), self._classifier(embedding)
+
+    def _summarise(self, mel: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+        embedding = self._maps(mel, seen).mean(dim=(2, 3))
+        return torch.cat([embedding, *seen], dim=1)
+
+    def _maps(self, mel: Tensor, seen: list[Tensor] | None = None) -> Tensor:
         maps = conv2d(mel.transpose(1, 2).unsqueeze(1), self._stem.weight, self._stem.bias, stride=2, padding=1)
         maps = hardswish(maps.contiguous(memory_format=torch.channels_last), inplace=True)
-        for block in self._blocks:
+        for number, block in enumerate(self._blocks):
             maps = block(maps)
-        return hardswish(_pointwise(maps, self._last), inplace=True).mean(dim=(2, 3))
+            if seen is not None and number in self._taps:
+                spread, mean = torch.std_mean(maps, dim=3, correction=0)
+                seen += [mean.flatten(1), spread.flatten(1)]
+        return hardswish(_pointwise(maps, self._last), inplace=True)

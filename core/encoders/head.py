@@ -1,7 +1,8 @@
 """The projection heads of dual encoders by name, as model cards name them.
 
 Whatever the architecture, `AudioHead(embedding (b, e), logits (b, c)) -> (b, d)` and `TextHead(sentence (b, s)) ->
-(b, d)` give vectors of unit length.
+(b, d)` give vectors of unit length. An audio head whose `needs_frames` is true is also given `frames (b, t, e), mask
+(b, t)`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 from torch import nn
 
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+from core.encoders.retrieval_head import RetrievalAudioHead, RetrievalTextHead
 from core.errors import ModelError
 
-_AUDIO_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileAudioHead}
-_TEXT_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileTextHead}
+_AUDIO_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileAudioHead, "retrieval": RetrievalAudioHead}
+_TEXT_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileTextHead, "retrieval": RetrievalTextHead}
 
 
 def create_audio_head(name: str, **options: Any) -> nn.Module:

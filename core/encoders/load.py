@@ -8,21 +8,23 @@ float16). Nothing in it is ever executed. This module does without torch until a
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.config import RESOURCES, user_models_folder
-from core.encoders.card import BACKGROUND_FILE, CARD_FILE, ModelCard, read_card
+from core.encoders.card import BACKGROUND_FILE, CARD_FILE, CLAP, ModelCard, read_card
 from core.encoders.relevance import Relevance
 from core.errors import ModelError
 
 if TYPE_CHECKING:
-    from core.encoders.dual import TorchDualEncoder
+    from core.encoders.protocol import DualEncoder
 
 _WAY_OUT = "Install the model again, or choose another."
 DEFAULT_MODEL = "earshot-base"
+ENCODER_KIND = "dual-encoder"
 _logger = logging.getLogger(__name__)
 
 
@@ -43,6 +45,9 @@ def available_models() -> tuple[InstalledModel, ...]:
     for place in (RESOURCES / "models", user_models_folder()):
         models: list[InstalledModel] = []
         for card_file in place.glob(f"*/{CARD_FILE}"):
+            # A folder with a dot is one that is being written.
+            if card_file.parent.name.startswith(".") or card_kind(card_file.parent) != ENCODER_KIND:
+                continue
             try:
                 models.append(InstalledModel(card_file.parent, read_card(card_file.parent)))
             except ModelError as error:
@@ -51,6 +56,16 @@ def available_models() -> tuple[InstalledModel, ...]:
         models.sort(key=lambda model: (model.card.name != DEFAULT_MODEL, model.card.name))
         found.extend(models)
     return tuple(found)
+
+
+def card_kind(folder: Path) -> str:
+    """What sort of model a folder holds: "captioner" or whatever its card says, "dual-encoder" where it does not."""
+    try:
+        fields = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ENCODER_KIND  # What is wrong with it is told where it is read.
+    kind = fields.get("kind") if isinstance(fields, dict) else None
+    return kind if isinstance(kind, str) else ENCODER_KIND
 
 
 def find_model(wanted: str | None = None) -> InstalledModel:
@@ -89,7 +104,7 @@ def load_relevance(folder: Path) -> Relevance:
     return Relevance(card.calibration, background.astype("float32"))
 
 
-def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = "auto") -> TorchDualEncoder:
+def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = "auto") -> DualEncoder:
     """Open a model folder. Files are checked for presence and size now, and for content when a half is needed.
 
     Args:
@@ -102,6 +117,10 @@ def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = 
     card = read_card(folder)
     for name, record in card.files.items():
         _check_size(folder / name, record.bytes)
+    if card.architecture.trunk.name == CLAP:
+        from core.encoders.clap import ClapEncoder
+
+        return ClapEncoder(card, lambda name: read_checked(folder, card, name), device=device)
     from core.encoders.assembly import assemble
 
     return assemble(card, read=lambda name: read_checked(folder, card, name), device=device)

@@ -13,20 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, dropout, relu
 
-from core.audio.filterbank import fill_short_clips
-from core.audio.panns_frontend import PannsLogMel
 from core.encoders.checkpoint import LoadReport, load_state
-from core.encoders.length_mask import clear_behind, length_mask, mean_plus_max
+from core.encoders.length_mask import clear_behind, mean_plus_max
 from core.encoders.output import EncoderOutput
-from core.encoders.validation import check_waveform
+from core.encoders.spectrogram_encoder import AUDIOSET_CLASSES, COMPUTED_PREFIXES, SpectrogramEncoder, frames_of_map
 
-AUDIOSET_CLASSES = 527
-# Their checkpoints hold the STFT's kernels and the mel matrix as well; here they are computed.
-COMPUTED_PREFIXES = ("spectrogram_extractor.", "logmel_extractor.")
+MEL_BINS = 64
 PannsEmbedding = Literal["fc1", "pooled"]
 
 
@@ -141,12 +136,7 @@ class PannsTrunk(nn.Module):
         """
         maps = self.bn0(mel.unsqueeze(1).transpose(1, 3)).transpose(1, 3)
         maps, lengths = self.last_map(maps, lengths)
-        frames = maps.mean(dim=3).transpose(1, 2)
-        if lengths is None:
-            mask = frames.new_ones(frames.shape[:2], dtype=torch.bool)
-        else:
-            mask = length_mask(lengths, frames.shape[1])
-            frames = frames.masked_fill(~mask[:, :, None], 0.0)
+        frames, mask = frames_of_map(maps, lengths)
         pooled = mean_plus_max(frames, mask)
         hidden = relu(self.fc1(dropout(pooled, self.dropout, self.training)))
         logits = self.fc_audioset(hidden)
@@ -206,7 +196,7 @@ PannsName = Literal["cnn10", "cnn14", "resnet38"]
 _CONV_CHANNELS = {"cnn10": (64, 128, 256, 512), "cnn14": (64, 128, 256, 512, 1024, 2048)}
 
 
-class PannsEncoder(nn.Module):
+class PannsEncoder(SpectrogramEncoder):
     """Front-end and trunk: waveform in, `EncoderOutput` out.
 
     `frames` are the last map averaged over frequency, (b, t, d), before fc1.
@@ -232,30 +222,23 @@ class PannsEncoder(nn.Module):
         conv_dropout: float = 0.2,
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(MEL_BINS)
         if last_pool is not None and (network == "resnet38" or last_pool not in (1, 2)):
             raise ValueError(f"last_pool is 1 or 2 for cnn10 and cnn14, not {last_pool} for {network}")
         self.network = network
         self.embedding: PannsEmbedding = embedding
-        self.front_end = PannsLogMel()
-        mel_bins = self.front_end.config.mel_bins
         self.trunk: PannsTrunk
         if network == "resnet38":
-            self.trunk = ResNet38Trunk(mel_bins=mel_bins, classes=classes, conv_dropout=conv_dropout, dropout=dropout)
+            self.trunk = ResNet38Trunk(mel_bins=MEL_BINS, classes=classes, conv_dropout=conv_dropout, dropout=dropout)
         else:
             self.trunk = ConvTrunk(
                 _CONV_CHANNELS[network],
                 last_pool=last_pool or (2 if network == "cnn10" else 1),
-                mel_bins=mel_bins,
+                mel_bins=MEL_BINS,
                 classes=classes,
                 conv_dropout=conv_dropout,
                 dropout=dropout,
             )
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """The rate that `forward` expects."""
-        return self.front_end.config.sample_rate_hz
 
     @property
     def dimension(self) -> int:
@@ -267,27 +250,11 @@ class PannsEncoder(nn.Module):
         """Shorter clips are taken as followed by silence up to this."""
         return self.front_end.config.shortest_for(self.trunk.time_stride)
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> EncoderOutput:
-        """Encode clips.
-
-        Args:
-            waveform: (b, n) at `sample_rate_hz`.
-            lengths: (b,) samples of each clip; None: all n.
-
-        Raises:
-            ValueError: See `check_waveform`.
-        """
-        waveform, lengths = check_waveform(waveform, lengths)
-        waveform, lengths = fill_short_clips(waveform, lengths, self.shortest_samples)
-        counts = None if lengths is None else self.front_end.frame_counts(lengths)
-        return self.encode_mel(self.front_end(waveform, lengths), counts)
-
     def encode_mel(self, mel: Tensor, frame_counts: Tensor | None = None) -> EncoderOutput:
         """The same from log-mels (b, t, f), of which `frame_counts` (b,) frames each are no padding."""
         pooled, hidden, frames, mask, logits = self.trunk(mel, frame_counts)
-        step_s = self.front_end.config.hop_samples / self.sample_rate_hz
         stride = self.trunk.time_stride
-        times_s = (torch.arange(frames.shape[1], device=frames.device) * stride + (stride - 1) / 2) * step_s
+        times_s = self._times_s(frames, stride=stride, first=(stride - 1) / 2)
         return EncoderOutput(pooled if self.embedding == "pooled" else hidden, frames, mask, times_s, logits)
 
     def load_official(self, state: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:

@@ -18,18 +18,18 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import dropout, normalize
 
 # A sentence embedding of unit length has entries near s ** -0.5; the MLP likes entries near one.
 _SENTENCE_SCALE = 4.0
 
 
-def _residual(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
+def _residual(inputs: int, hidden: int, outputs: int, drop: float) -> nn.Sequential:
     """Two layers with a GELU between, the last starting at zero."""
     last = nn.Linear(hidden, outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Dropout(dropout), last)
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Dropout(drop), last)
 
 
 def _check_basis(basis: Tensor, expected: nn.Parameter) -> None:
@@ -41,12 +41,13 @@ class ProfileAudioHead(nn.Module):
     """The sound's side.
 
     Args:
-        trunk_dimension: e.
+        trunk_dimension: e; with taps the length of a summary (see `core.encoders.efficientat`).
         classes: c.
         dimension: d.
         hidden: Width of the residual MLP.
         power: Class probabilities are raised to this; below 1 it lifts quiet classes.
         dropout: Inside the MLP while training.
+        input_dropout: Of the MLP's inputs while training; many of them, from a summary, know nearly the same.
     """
 
     input_mean: Tensor
@@ -61,10 +62,12 @@ class ProfileAudioHead(nn.Module):
         hidden: int = 512,
         power: float = 0.5,
         dropout: float = 0.3,
+        input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.dimension = dimension
         self.power = power
+        self.input_dropout = input_dropout
         self.register_buffer("input_mean", torch.zeros(trunk_dimension + classes))
         self.register_buffer("input_scale", torch.ones(trunk_dimension + classes))
         self.basis = nn.Parameter(nn.init.uniform_(torch.empty(classes, dimension), -0.1, 0.1))
@@ -85,6 +88,7 @@ class ProfileAudioHead(nn.Module):
     def forward(self, embedding: Tensor, logits: Tensor) -> Tensor:
         """(b, e), (b, c) -> (b, d) unit length."""
         seen = (torch.cat([embedding, logits], dim=-1) - self.input_mean) / self.input_scale
+        seen = dropout(seen, self.input_dropout, training=self.training)
         start = normalize(self.profile(logits) @ self.basis, dim=-1)
         return normalize(start + self.residual(seen), dim=-1)
 

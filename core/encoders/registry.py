@@ -58,7 +58,8 @@ class EncoderConfig:
         dimension: Length of its embedding.
         paper: Who described it.
         source: Where official checkpoints come from.
-        licence: Of those checkpoints.
+        licence: Of those checkpoints, as far as is known.
+        licence_basis: Where that is written, or that nobody has looked it up at its source.
     """
 
     name: str
@@ -68,6 +69,7 @@ class EncoderConfig:
     paper: str
     source: str
     licence: str
+    licence_basis: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,6 +90,7 @@ def _efficientat(name: str, width: float, dimension: int) -> EncoderConfig:
         "knowledge distillation, ICASSP 2023",
         source="github.com/fschmid56/EfficientAT",
         licence="MIT",
+        licence_basis="The LICENSE file of the repository, which does not speak of the weights by themselves.",
     )
 
 
@@ -108,6 +111,7 @@ def _panns(name: str, dimension: int, **options: Any) -> EncoderConfig:
         "audio pattern recognition, IEEE/ACM TASLP 28, 2020",
         source="zenodo.org/records/3987831",
         licence="CC-BY-4.0",
+        licence_basis="A mirror of the record names it; not read at the record itself.",
     )
 
 
@@ -125,7 +129,8 @@ _CONVNEXT = EncoderConfig(
     paper="Pellegrini, Khalfaoui-Hassani, Labbé, Masquelier: Adapting a ConvNeXt model to audio classification on "
     "AudioSet, Interspeech 2023",
     source="zenodo.org/records/8020843, zenodo.org/records/10987498",
-    licence="CC-BY-4.0",
+    licence="MIT",
+    licence_basis="The authors' model card of ConvNeXt-Tiny-AT; what the Zenodo records say was not read.",
 )
 
 
@@ -144,6 +149,7 @@ _PASST = EncoderConfig(
     "Interspeech 2022",
     source="github.com/kkoutini/PaSST",
     licence="Apache-2.0",
+    licence_basis="Unverified: not found in any text at hand. Ask at the source before passing the weights on.",
 )
 
 
@@ -162,6 +168,7 @@ _ATST = EncoderConfig(
     "tasks, IEEE/ACM TASLP 32, 2024",
     source="github.com/Audio-WestlakeU/audiossl",
     licence="MIT",
+    licence_basis="The LICENSE file of the repository, which includes the checkpoints that it links to.",
 )
 
 

@@ -84,7 +84,7 @@ class GpuRun:
             mel[row, : len(window)] = torch.from_numpy(window)
         lengths = None if min(counts) == max(counts) else torch.tensor(counts, device=self._device)
         with self._lock:
-            embedding, _, logits = self._trunk(mel.to(device=self._device, dtype=torch.float16), lengths)
+            embedding, logits = self._trunk.summarise(mel.to(device=self._device, dtype=torch.float16), lengths)
             return embedding.float().cpu(), logits.float().cpu()
 
 

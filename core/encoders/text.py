@@ -205,6 +205,44 @@ class TextEncoder(nn.Module):
         return self.encode(self.tokenise(texts))
 
 
+PREPARATIONS: dict[str, Callable[[str], str]] = {
+    "marks-to-spaces": marks_to_spaces,
+    "without-punctuation": without_punctuation,
+    "as-written": as_written,
+}
+
+
+class TransformerTower(nn.Module):
+    """A text encoder inside a model folder: from its settings, without any folder of its own.
+
+    Args:
+        settings: The content of its config.json.
+        pooling: See `TextEncoderConfig`.
+        longest_tokens: Longer texts are cut.
+        preparation: A name in `PREPARATIONS`.
+    """
+
+    def __init__(
+        self, *, settings: dict[str, Any], pooling: Pooling, longest_tokens: int, preparation: str = "as-written"
+    ) -> None:
+        super().__init__()
+        from transformers import AutoConfig, AutoModel
+
+        self.dimension = int(settings["hidden_size"])
+        self.longest_tokens = longest_tokens
+        self.prepare = PREPARATIONS[preparation]
+        self._pooling = pooling
+        config = AutoConfig.for_model(**settings)
+        # Position numbers are no weights: on the meta device they would stay without values.
+        with torch.device("cpu"):
+            self.model = AutoModel.from_config(config, add_pooling_layer=False)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(b, t), (b, t) -> (b, d)."""
+        hidden: Tensor = self.model(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        return hidden[:, 0] if self._pooling == "first" else masked_mean(hidden, mask)
+
+
 def load_text_encoder(kind: str | TextEncoderConfig, folder: Path, *, dropout: float | None = None) -> TextEncoder:
     """Load a text encoder from a local folder.
 

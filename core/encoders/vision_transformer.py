@@ -5,9 +5,10 @@ Shape legend: b batch, s tokens, d width. Parameter names are those of timm, whi
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
+
+from core.encoders.stochastic_depth import drop_branches
 
 NORM_EPS = 1e-6
 
@@ -73,8 +74,7 @@ class Block(nn.Module):
     def _kept(self, branch: Tensor) -> Tensor:
         if not self.training or self.drop_path == 0.0:
             return branch
-        kept = 1.0 - self.drop_path
-        return branch * (torch.rand(branch.shape[0], 1, 1, device=branch.device) < kept) / kept
+        return drop_branches(branch, self.drop_path)
 
 
 def initialise(module: nn.Module) -> None:

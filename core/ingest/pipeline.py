@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 
+import numpy as np
+
 from core.catalogue.catalogue import Catalogue
 from core.catalogue.failure import shown
 from core.catalogue.intake import Intake
@@ -22,8 +24,9 @@ from core.catalogue.record import FailedFile, IndexedFile, Outcome, PendingFile
 from core.encoders.protocol import DualEncoder
 from core.ingest.embedding import Embedder, OwnThreadEmbedder, SharedEmbedder
 from core.ingest.worker import FrameGrid, Worker
-from core.jobs import CancelToken, Event, Notice, Progress, Skipped
+from core.jobs import CancelToken, Event, Notice, PauseToken, Progress, Skipped
 from core.jobs.clock import StageClock
+from core.jobs.rate import RateMeter
 from core.types import IntArray
 
 BATCH_FILES = 64
@@ -40,16 +43,20 @@ def ingest(
     *,
     cancel: CancelToken,
     jobs: int | None = None,
+    pause: PauseToken | None = None,
     share_encoder: bool = False,
     clock: StageClock | None = None,
 ) -> Iterator[Event]:
     """A job: index every file that waits for it, and every file that lacks embeddings by this encoder.
+
+    Files that a scan finds meanwhile are taken in as well.
 
     Args:
         catalogue: Open for writing, and scanned.
         encoder: Makes the embeddings; its card's id is stored beside them.
         cancel: Checked between pieces of files; what was finished is kept.
         jobs: Worker threads; None: one per core.
+        pause: Holds the job, between pieces of files as well; what was finished is stored first.
         share_encoder: Gather the windows of all workers into large batches, as a GPU needs them, instead of having
             each worker embed its own.
         clock: Counts the time of each stage.
@@ -67,28 +74,39 @@ def ingest(
         intake = Intake(model_id=encoder.card.id, dimension=encoder.card.dimension)
         with catalogue.write() as session:
             intake.register_model(session)
-        with catalogue.session() as session:
-            ids = intake.pending_ids(session)
-            twins = intake.twins(session)
-        yield Progress("index", 0, len(ids))
-        if not len(ids):
-            return
 
         def check() -> None:
             cancel.check()
             stop.check()
+            if pause is not None:
+                pause.wait(stop)
 
-        grid = FrameGrid.of(encoder)
+        met: set[int] = set()
         with embedder:
-            worker = Worker(encoder, embedder, grid=grid, twins=twins, check=check, clock=clock)
-            pool = ThreadPoolExecutor(workers, "ingest", initializer=encoder.prepare_worker_thread)
-            run = _Run(catalogue, intake, worker, pool, ids, most_running=4 * workers, clock=clock)
+            pool: ThreadPoolExecutor | None = None
+            run: _Run | None = None
             try:
-                yield from run.events(cancel)
+                while True:
+                    with catalogue.session() as session:
+                        pending = intake.pending_ids(session)
+                        ids = np.asarray([one for one in pending.tolist() if one not in met], dtype=np.int64)
+                        twins = intake.twins(session) if len(ids) else {}
+                    met.update(ids.tolist())
+                    if not len(ids):
+                        break
+                    pool = pool or ThreadPoolExecutor(workers, "ingest", initializer=encoder.prepare_worker_thread)
+                    grid = FrameGrid.of(encoder)
+                    worker = Worker(encoder, embedder, grid=grid, twins=twins, check=check, clock=clock)
+                    run = _Run(catalogue, intake, worker, pool, ids, most_running=4 * workers, clock=clock, before=run)
+                    yield from run.events(cancel, pause)
+                if run is None:
+                    yield Progress("index", 0, 0)
             finally:
                 stop.cancel()
-                pool.shutdown(cancel_futures=True)
-                run.store_rest()
+                if pool is not None:
+                    pool.shutdown(cancel_futures=True)
+                if run is not None:
+                    run.store_rest()
                 _log.info("indexed with %d workers, stage seconds %s", workers, clock.seconds if clock else "unknown")
 
 
@@ -105,6 +123,7 @@ class _Run:
         *,
         most_running: int,
         clock: StageClock | None,
+        before: _Run | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._intake = intake
@@ -119,20 +138,33 @@ class _Run:
         self._batch: list[Outcome] = []
         self._files: dict[int, PendingFile] = {}
         self._stored_at = time.monotonic()
-        self._done = 0
-        self._audio_s = 0.0
-        self._unreachable: set[str] = set()
+        self._done: int = before._done if before else 0
+        self._total = self._done + len(ids)
+        self._audio_s: float = before._audio_s if before else 0.0
+        self._rate: RateMeter = before._rate if before else RateMeter()
+        self._unreachable: set[str] = before._unreachable if before else set()
 
-    def events(self, cancel: CancelToken) -> Iterator[Event]:
+    def events(self, cancel: CancelToken, pause: PauseToken | None) -> Iterator[Event]:
         """Work until nothing waits."""
+        yield self._progress()
         while self._feed() or self._batch:
             cancel.check()
+            if pause is not None and pause.paused:
+                yield from self._hold(cancel, pause)
             finished, _ = wait(self._running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield from self._take(self._running.pop(future), future.result())
             is_due = len(self._batch) >= BATCH_FILES or time.monotonic() - self._stored_at >= BATCH_S
             if self._batch and (is_due or not self._running):
-                self._store()
+                yield self._progress(files=self._store())
+
+    def _hold(self, cancel: CancelToken, pause: PauseToken) -> Iterator[Event]:
+        """Keep what is finished, and wait until the job may go on; workers wait in the midst of their files."""
+        for future in [future for future in self._running if future.done()]:
+            yield from self._take(self._running.pop(future), future.result())
+        yield self._progress(files=self._store() if self._batch else ())
+        pause.wait(cancel)
+        self._rate.skip()
 
     def store_rest(self) -> None:
         """Keep what was finished when the run was broken off; the workers have ended."""
@@ -175,9 +207,24 @@ class _Run:
         if outcome is not None:
             self._batch.append(outcome)
             self._files[file.id] = file
-        yield Progress("index", self._done, len(self._ids), file.path, self._audio_s)
+        self._rate.mark(self._done, self._audio_s)
+        yield self._progress(file.path)
 
-    def _store(self) -> None:
+    def _progress(self, item: str = "", files: tuple[int, ...] = ()) -> Progress:
+        return Progress(
+            "index",
+            self._done,
+            self._total,
+            item,
+            self._audio_s,
+            rate_per_s=self._rate.per_second,
+            audio_rate=self._rate.times_real_time,
+            left_s=self._rate.left_s(self._total - self._done),
+            files=files,
+        )
+
+    def _store(self) -> tuple[int, ...]:
+        """Write what is finished; gives the files, of which those that were moved may have gone on under older ids."""
         # Taken out first: a batch that the disk refuses must not be tried again on the way out.
         batch, self._batch = self._batch, []
         files, self._files = self._files, {}
@@ -190,6 +237,7 @@ class _Run:
             self._waiting.append((files[file_id], False))
             self._done -= 1
         self._stored_at = time.monotonic()
+        return tuple(outcome.file_id for outcome in batch)
 
 
 def _usable_cores() -> int:

@@ -14,6 +14,7 @@ from sqlalchemy import exists, select
 from core.catalogue.catalogue import Catalogue
 from core.catalogue.failure import shown
 from core.catalogue.inventory import Inventory
+from core.catalogue.kept import list_kept, refresh_kept
 from core.catalogue.models import File, FileState, RootState
 from core.catalogue.root import RootFolder, list_roots, set_root_state
 from core.ingest.walk import FolderWalk
@@ -40,7 +41,7 @@ def scan(
     Args:
         catalogue: Open for writing.
         cancel: Checked between parts; what was found so far is kept, and nothing is taken for missing.
-        roots: Which; None: all.
+        roots: Which; None: all, and the files kept outside them.
         clock: Counts the stage "scan".
 
     Raises:
@@ -63,7 +64,29 @@ def scan(
                 if isinstance(event, Progress):
                     seen = event.done
                 yield event
+        if roots is None:
+            _look_at_kept(catalogue, cancel=cancel)
         yield Progress("scan", seen, seen)
+
+
+def _look_at_kept(catalogue: Catalogue, *, cancel: CancelToken) -> None:
+    """Follow the files that are kept although they lie outside all folders."""
+    with catalogue.session() as session:
+        kept = list_kept(session)
+    changed: list[tuple[int, os.stat_result | None]] = []
+    for file in kept:
+        cancel.check()
+        try:
+            status = os.stat(file.path)  # noqa: PTH116 - a path of any bytes
+        except OSError:
+            if file.state is not FileState.MISSING:
+                changed.append((file.id, None))
+            continue
+        if file.state is FileState.MISSING or (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
+            changed.append((file.id, status))
+    if changed:
+        with catalogue.write() as session:
+            refresh_kept(session, changed)
 
 
 def _scan_root(

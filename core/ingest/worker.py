@@ -17,6 +17,7 @@ from core.audio.decode import open_audio
 from core.audio.level import LevelMeter
 from core.audio.metadata import read_metadata
 from core.audio.mono import mono_blocks
+from core.audio.peaks import PeakMeter
 from core.catalogue.record import (
     FailedFile,
     FileStamp,
@@ -158,13 +159,14 @@ class Worker:
             sound = open_audio(path)
         with sound:
             rate_hz, channels = sound.info.sample_rate_hz, sound.info.channels
-            meter = LevelMeter(rate_hz, channels)
+            meter, outline = LevelMeter(rate_hz, channels), PeakMeter(rate_hz, channels)
             samples = 0
 
             def observe(block: FloatArray) -> None:
                 nonlocal samples
                 samples += len(block)
                 meter.add(block)
+                outline.add(block)
 
             assembly = _Assembly(self._embedder, self._grid)
             stream = self._encoder.feature_stream()
@@ -190,6 +192,7 @@ class Worker:
             peak_db=level.peak_db,
             loudness_lufs=level.loudness_lufs,
             metadata=metadata,
+            peaks=outline.result(),
             starts_s=starts_s,
             ends_s=ends_s,
             vectors=vectors,

@@ -10,11 +10,15 @@ class Progress:
     """How far a stage of a job is.
 
     Attributes:
-        stage: The stage's name: "scan", "index", "rebuild", ...
+        stage: The stage's name: "scan", "index", "graph", "rebuild", "outline", "caption", ...
         done: Items finished.
         total: Items in all, or None while unknown.
         item: The item just finished, for display.
         audio_s: Seconds of sound finished so far, where that means something.
+        rate_per_s: Items a second of late, or None while unknown.
+        audio_rate: Seconds of sound a second of late ("times real time"), or None while unknown.
+        left_s: Seconds until the stage is done at that rate, or None while unknown.
+        files: Ids of the files whose results were stored just now, so that lists can show them.
     """
 
     stage: str
@@ -22,6 +26,10 @@ class Progress:
     total: int | None = None
     item: str = ""
     audio_s: float = 0.0
+    rate_per_s: float | None = None
+    audio_rate: float | None = None
+    left_s: float | None = None
+    files: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
 from core.search.fusion import denied_by_words, fuse, lexical_relevance
 from core.search.lexical import LexicalSearch
+from core.search.moment import MomentScore
 from core.search.query import ClipPart, Query, TextPart, content_words
 from core.search.result import Hit, LexicalHit, Moment, SearchResult, Why
 from core.search.scoring import Asked, Scored, score_windows
@@ -67,7 +68,13 @@ class SearchEngine:
         self._text_vectors: OrderedDict[str, FloatArray] = OrderedDict()
 
     def search(
-        self, query: Query, *, limit: int = 20, show_all: bool = False, without: Collection[int] = ()
+        self,
+        query: Query,
+        *,
+        limit: int = 20,
+        show_all: bool = False,
+        without: Collection[int] = (),
+        within: Collection[int] | IntArray | None = None,
     ) -> SearchResult:
         """Answer a query.
 
@@ -76,6 +83,7 @@ class SearchEngine:
             limit: Files wanted at most, 1 or more.
             show_all: Rank everything, with no relevance cut.
             without: Files that must not be among the hits.
+            within: Ids of the only files that may be; None: all.
 
         Raises:
             UnusableFileError: An example clip cannot be read.
@@ -85,7 +93,7 @@ class SearchEngine:
             raise ValueError(f"limit is 1 or more, not {limit}")
         asked = self._embed(query) if query.parts or query.negatives else None
         self._index.refresh()
-        scope = self._scope(query)
+        scope = self._scope(query, within)
         considered = self._repository.available_count() if scope is None else len(scope)
         if not considered:
             return SearchResult(())
@@ -127,16 +135,47 @@ class SearchEngine:
             self._text_vectors.popitem(last=False)
         return vector
 
-    def _scope(self, query: Query) -> IntArray | None:
+    def moments(self, query: Query, file_id: int) -> tuple[MomentScore, ...]:
+        """How every window of a file fits a query, in the order of time; nothing where the query describes no sound.
+
+        Raises:
+            UnusableFileError: An example clip cannot be read.
+            ModelError: The encoder cannot be loaded.
+        """
+        if not (query.parts or query.negatives):
+            return ()
+        asked = self._embed(query)
+        labels, files, starts_s, ends_s = self._repository.spans_of_labels(
+            self._repository.labels_of_files(np.asarray([file_id], dtype=np.int64))
+        )
+        if not len(labels):
+            return ()
+        exists, vectors = self._repository.known_vectors(labels)
+        scored = score_windows(
+            asked,
+            self._relevance,
+            vectors=vectors,
+            files=files[exists],
+            starts_s=starts_s[exists],
+            ends_s=ends_s[exists],
+        )
+        return tuple(
+            MomentScore(Span(float(scored.starts_s[row]), float(scored.ends_s[row])), float(scored.relevance[row]))
+            for row in np.argsort(scored.starts_s, kind="stable")
+        )
+
+    def _scope(self, query: Query, within: Collection[int] | IntArray | None) -> IntArray | None:
         """Sorted ids of the files that pass all filters and literal demands; None where there are none."""
         demanded, excluded = self._lexical.demanded_files(query.lexical)
-        if not query.conditions and demanded is None and excluded is None:
+        if not query.conditions and demanded is None and excluded is None and within is None:
             return None
         scope = self._repository.file_ids_where(*(compile_condition(condition) for condition in query.conditions))
         if demanded is not None:
             scope = np.intersect1d(scope, demanded)
         if excluded is not None:
             scope = np.setdiff1d(scope, excluded, assume_unique=True)
+        if within is not None:
+            scope = np.intersect1d(scope, np.fromiter(within, dtype=np.int64, count=len(within)))
         return scope
 
     def _words(self, query: Query, scope: IntArray | None, excluded: IntArray) -> Words:
@@ -159,13 +198,14 @@ class SearchEngine:
             if k >= reach or len(np.unique(files[kept])) >= wanted:
                 break
             k = min(reach, 4 * k)
+        exists, vectors = self._repository.known_vectors(labels[kept])
         return score_windows(
             asked,
             self._relevance,
-            vectors=self._repository.vectors_of_labels(labels[kept]),
-            files=files[kept],
-            starts_s=starts_s[kept],
-            ends_s=ends_s[kept],
+            vectors=vectors,
+            files=files[kept][exists],
+            starts_s=starts_s[kept][exists],
+            ends_s=ends_s[kept][exists],
         )
 
     def _denials(self, query: Query, scope: IntArray | None) -> dict[int, float]:
@@ -174,7 +214,7 @@ class SearchEngine:
         for negative in query.negatives:
             wanted = content_words(negative.text)
             for file_id, found in self._lexical.find(wanted, limit=_DENIED_FILES, among=scope).items():
-                factor = denied_by_words(lexical_relevance(found, wanted))
+                factor = denied_by_words(lexical_relevance(found, wanted)) ** negative.weight
                 left[file_id] = left.get(file_id, 1.0) * factor
         return left
 
@@ -182,11 +222,14 @@ class SearchEngine:
         self, query: Query, asked: Asked, scored: Scored, words: Words, denials: Mapping[int, float], *, limit: int
     ) -> tuple[Hit, ...]:
         rows_of = _rows_by_file(scored.files)
+        demanded = query.lexical.demanded_share**2
         ranked = []
         for file_id in rows_of.keys() | words.keys():
             row = int(rows_of[file_id][0]) if file_id in rows_of else None
             semantic, kept = (0.0, 1.0) if row is None else (float(scored.wanted[row]), float(scored.kept[row]))
-            lexical = query.text_share * lexical_relevance(words.get(file_id, {}), query.lexical.hints)
+            # Whatever is here has the words that were demanded, wherever they stand in its text.
+            found = max(demanded, lexical_relevance(words.get(file_id, {}), query.lexical.hints))
+            lexical = query.text_share * found
             relevance = fuse(semantic, lexical) * kept * denials.get(file_id, 1.0)
             # Rows are in order of merit, which tells apart what rounds to the same relevance.
             ranked.append((-relevance, len(scored.files) if row is None else row, file_id))

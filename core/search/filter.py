@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EXPRESSION = re.compile(r"\s*([A-Za-z_]+)\s*(:|>=|<=|!=|=|>|<)\s*(.+?)\s*$", re.DOTALL)
 _COMPARISON = re.compile(r"(>=|<=|>|<|=)\s*(.+)$")
-_NUMBER = re.compile(r"([0-9]*\.?[0-9]+)\s*(k|khz|hz|s|sec|ms|m|min|h|db|lufs|bit)?$", re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9]*\.?[0-9]+)\s*(k|khz|hz|s|sec|ms|m|min|h|db|lufs|bit|kb|mb|gb)?$", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
 _SIGNED = re.compile(r"-?[0-9]*\.?[0-9]+$")
 
@@ -33,6 +33,9 @@ WORD_FIELDS = {
     "name": "name",
     "collection": "collection",
     "state": "state",
+    "favourite": "favourite",
+    "favorite": "favourite",
+    "captioned": "captioned",
 }
 NUMBER_FIELDS = {
     "rate": "sample_rate_hz",
@@ -44,11 +47,18 @@ NUMBER_FIELDS = {
     "bitdepth": "bit_depth",
     "loudness": "loudness_lufs",
     "peak": "peak_db",
+    "rating": "rating",
+    "stars": "rating",
+    "size": "size",
 }
 FIELDS = frozenset(WORD_FIELDS) | frozenset(NUMBER_FIELDS)
 
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _CHANNEL_WORDS = {"mono": 1.0, "stereo": 2.0, "quad": 4.0, "5.1": 6.0, "7.1": 8.0}
-_UNIT_FACTORS = {"k": 1000.0, "khz": 1000.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
+_UNIT_FACTORS = {
+    **{"k": 1e3, "khz": 1e3, "kb": 1e3, "mb": 1e6, "gb": 1e9},
+    **{"ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +198,7 @@ def _compile_word(name: str, value: str) -> ColumnElement[bool]:
     """One value of a word field, compared without regard to case; ``*`` stands for any characters."""
     from sqlalchemy import func
 
-    from core.catalogue.models import Collection, File, Root, Tag
+    from core.catalogue.models import Caption, Collection, File, Root, Tag
 
     match name:
         case "folder":
@@ -203,6 +213,11 @@ def _compile_word(name: str, value: str) -> ColumnElement[bool]:
             return func.coalesce(File.ucs_cat_id, "").in_(_ucs_ids(value))
         case "tag":
             return File.tags.any(Tag.name.ilike(_like_pattern(value, anchored=True), escape="\\"))
+        case "favourite":
+            return File.is_favourite.is_(_is_yes(value))
+        case "captioned":
+            described = File.captions.any(Caption.text != "")
+            return described if _is_yes(value) else ~described
         case "collection":
             return File.collections.any(Collection.name.ilike(_like_pattern(value, anchored=True), escape="\\"))
         case _:
@@ -231,6 +246,13 @@ def _ucs_ids(value: str) -> list[str]:
             f"“{value}” is no UCS category.", "Name a CatID such as DOORWood, a pattern such as DOOR*, or a category."
         )
     return ids
+
+
+def _is_yes(value: str) -> bool:
+    found = _YES_NO.get(value.lower())
+    if found is None:
+        raise QueryError(f"“{value}” is neither yes nor no.", "Write favourite:yes or captioned:no.")
+    return found
 
 
 def _file_state(value: str) -> str:

@@ -36,7 +36,7 @@ def combine_parts(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(weights @ log_odds / weights.sum(), dtype=np.float32)
 
 
-def contest(positive: FloatArray, negatives: FloatArray) -> FloatArray:
+def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """What negatives leave of the relevance of moments.
 
     A negative takes away what resembles it *more* than it resembles the query, so that "dog barking" without "growl"
@@ -46,14 +46,16 @@ def contest(positive: FloatArray, negatives: FloatArray) -> FloatArray:
     Args:
         positive: (m,) log-odds of the moments for the query.
         negatives: (n, m) log-odds of the moments for each negative; n may be 0.
+        weights: (n,) above zero, how much each negative counts: the exponent of what it leaves; 1 each if None.
 
     Returns:
         (m,) factors from 0 to 1.
     """
     factor = np.ones(len(positive), dtype=np.float32)
-    for negative in negatives:
+    exponents = np.ones(len(negatives), dtype=np.float32) if weights is None else weights
+    for negative, exponent in zip(negatives, exponents, strict=True):
         lead = np.minimum(positive + _CONTEST_MARGIN, _NEGATIVE_BOUND) - negative
-        factor = factor * sigmoid(_CONTEST_SLOPE * lead)
+        factor = factor * sigmoid(_CONTEST_SLOPE * lead) ** exponent
     return np.asarray(factor, dtype=np.float32)
 
 

@@ -12,16 +12,19 @@ The line follows the habits of sound libraries::
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from core.errors import QueryError
 from core.search.filter import FIELDS, Condition, parse_condition
 from core.types import Span
 
 MAX_TEXT_LENGTH = 2_000
+MAX_WEIGHT = 100.0
 
 _TOKEN = re.compile(r'-?(?:[A-Za-z_]+(?::|>=|<=|!=|=|>|<))?"[^"]*"|\S+')
 _FIELD_START = re.compile(r"([A-Za-z_]+)(:|>=|<=|!=|=|>|<)")
@@ -67,6 +70,12 @@ class Lexical:
     hints: tuple[str, ...] = ()
 
     @property
+    def demanded_share(self) -> float:
+        """Which share of the hints, 0 to 1, every file that meets the groups holds by their letter."""
+        demanded = {word for group in self.groups for literal in group for word in content_words(literal)}
+        return sum(word in demanded for word in self.hints) / len(self.hints) if self.hints else 0.0
+
+    @property
     def demands(self) -> bool:
         """Whether any condition must hold, as opposed to hints."""
         return bool(self.groups or self.excluded)
@@ -93,11 +102,99 @@ class Query:
         return not (self.parts or self.negatives or self.lexical.demands or self.conditions)
 
 
+@dataclass(frozen=True, slots=True)
+class QuerySpec:
+    """A question as a person put it together, before it is understood; what the query bar, history and files hold.
+
+    Attributes:
+        text: The typed line.
+        text_weight: How much its meaning counts beside the clips.
+        clips: Example sounds, each with its weight.
+        negatives: What the sounds must not resemble, each with its weight.
+        where: Filter expressions such as ``"rate>=96k"``.
+    """
+
+    text: str = ""
+    text_weight: float = 1.0
+    clips: tuple[ClipPart, ...] = ()
+    negatives: tuple[TextPart, ...] = ()
+    where: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked yet."""
+        has_negative = any(part.text.strip() for part in self.negatives)
+        return not (self.text.strip() or self.clips or has_negative or self.where)
+
+    def build(self) -> Query:
+        """The query that it stands for.
+
+        Raises:
+            QueryError: It cannot be understood, or it is empty.
+        """
+        return build_query(
+            self.text, clips=self.clips, negatives=self.negatives, where=self.where, text_weight=self.text_weight
+        )
+
+    def to_json(self) -> str:
+        """The same as one line of JSON; equal questions give equal lines."""
+        fields: dict[str, Any] = {
+            "text": self.text,
+            "text_weight": self.text_weight,
+            "clips": [
+                {
+                    "path": str(clip.path),
+                    "span": None if clip.span is None else [clip.span.start_s, clip.span.end_s],
+                    "weight": clip.weight,
+                }
+                for clip in self.clips
+            ],
+            "negatives": [{"text": part.text, "weight": part.weight} for part in self.negatives],
+            "where": list(self.where),
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """What `to_json` wrote; fields that are missing have their default.
+
+        Raises:
+            QueryError: It is something else.
+        """
+        try:
+            fields = json.loads(line)
+            return cls(
+                text=_text(fields.get("text", "")),
+                text_weight=float(fields.get("text_weight", 1.0)),
+                clips=tuple(
+                    ClipPart(
+                        Path(_text(clip["path"])),
+                        None if clip.get("span") is None else Span(*map(float, clip["span"])),
+                        float(clip.get("weight", 1.0)),
+                    )
+                    for clip in fields.get("clips", [])
+                ),
+                negatives=tuple(
+                    TextPart(_text(part["text"]), float(part.get("weight", 1.0)))
+                    for part in fields.get("negatives", [])
+                ),
+                where=tuple(_text(expression) for expression in fields.get("where", [])),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise QueryError("The saved search cannot be read.", "Put it together again and save it anew.") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, not {type(value).__name__}")
+    return value
+
+
 def build_query(
     text: str = "",
     *,
     clips: Sequence[ClipPart] = (),
-    negatives: Sequence[str] = (),
+    negatives: Sequence[str | TextPart] = (),
     where: Sequence[str] = (),
     text_weight: float = 1.0,
 ) -> Query:
@@ -106,7 +203,8 @@ def build_query(
     Args:
         text: The typed line.
         clips: Example sounds.
-        negatives: Descriptions of what the sounds must not resemble.
+        negatives: Descriptions of what the sounds must not resemble; a part's weight says how much of what resembles
+            it goes: at 0.5 the worst half stays, at 2 even a faint resemblance counts.
         where: Filter expressions such as ``"rate>=96k"``.
         text_weight: How much the described meaning counts beside the clips.
 
@@ -118,15 +216,16 @@ def build_query(
             f"The query has {len(text)} characters; {MAX_TEXT_LENGTH} is the most.",
             "Describe the sound shorter.",
         )
-    for weight in (text_weight, *(clip.weight for clip in clips)):
-        if not 0 < weight <= 100:
+    unwanted = [TextPart(part) if isinstance(part, str) else part for part in negatives]
+    for weight in (text_weight, *(clip.weight for clip in clips), *(part.weight for part in unwanted)):
+        if not 0 < weight <= MAX_WEIGHT:
             raise QueryError(f"A weight of {weight:g} makes no sense.", "Use a number above 0, such as 0.5.")
     meaning, lexical, conditions = _parse_line(text)
     conditions += tuple(parse_condition(expression) for expression in where)
     parts: tuple[TextPart | ClipPart, ...] = tuple(clips)
     if meaning:
         parts = (TextPart(meaning, text_weight), *parts)
-    excluded_sounds = tuple(TextPart(text.strip()) for text in negatives if text.strip())
+    excluded_sounds = tuple(TextPart(part.text.strip(), part.weight) for part in unwanted if part.text.strip())
     query = Query(parts, excluded_sounds, lexical, conditions)
     if query.is_empty:
         raise QueryError("The query is empty.", "Describe a sound, name an example clip or give a filter.")

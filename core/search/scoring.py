@@ -35,14 +35,20 @@ class Asked:
         """(p,) how much each part counts."""
         return np.asarray([part.weight for part in self.parts], dtype=np.float32)
 
+    @property
+    def negative_weights(self) -> FloatArray:
+        """(n,) how much each negative counts."""
+        return np.asarray([part.weight for part in self.negatives], dtype=np.float32)
+
     def index_queries(self) -> list[FloatArray]:
         """Vectors (d,) whose nearest windows are candidates: towards the parts, and leaning away from the negatives."""
         if not self.parts:
-            return [-self.negative_vectors.sum(axis=0)]
+            return [-(self.negative_weights @ self.negative_vectors)]
         towards = np.asarray(self.weights @ self.vectors / self.weights.sum(), dtype=np.float32)
         if not self.negatives:
             return [towards]
-        return [towards, towards - _NEGATIVE_LEAN * self.negative_vectors.mean(axis=0)]
+        away = self.negative_weights @ self.negative_vectors / self.negative_weights.sum()
+        return [towards, np.asarray(towards - _NEGATIVE_LEAN * away, dtype=np.float32)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def score_windows(
         scores=scores,
         log_odds=log_odds,
         wanted=sigmoid(positive),
-        kept=contest(positive, log_odds[wanted:]),
+        kept=contest(positive, log_odds[wanted:], asked.negative_weights),
         score=score,
     )
     # Relevance saturates near 1; the log-odds keep the order there.

@@ -1,6 +1,6 @@
 """Run by Alembic: binds the migrations to the connection that `core.catalogue.migration` hands over.
 
-To write a new revision: add ``versions/v0002_what_changes.py`` by hand, with ``revision = "0002"``, and raise
+To write a new revision: add ``versions/v0003_what_changes.py`` by hand, with ``revision = "0003"``, and raise
 `SCHEMA_VERSION`. Revisions are numbered, because their number becomes the database's ``user_version``.
 """
 

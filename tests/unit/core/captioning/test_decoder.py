@@ -229,6 +229,14 @@ def test_that_bad_features_are_named(frames, mask, message):
         AudioFeatures(frames, mask)
 
 
+def test_that_clip_vectors_that_are_no_numbers_are_named():
+    frames, mask = torch.zeros(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match="the clip vectors hold NaN"):
+        AudioFeatures(frames, mask, torch.full((2, 5), torch.inf))
+    with pytest.raises(ValueError, match="one clip vector for each of 2"):
+        AudioFeatures(frames, mask, torch.zeros(3, 5))
+
+
 def test_that_features_of_another_encoder_are_named():
     with pytest.raises(ValueError, match="expected frames of 12 features, got 5"):
         small_decoder("transformer")(some_audio(5), torch.ones(3, 2, dtype=torch.long))

@@ -174,3 +174,16 @@ def test_that_settings_that_make_no_sense_are_refused():
         GenerationConfig(shortest=5, longest=5)
     with pytest.raises(ValueError, match="expected 30 flags"):
         generate_captions(small_decoder("gru"), some_audio(), content_words=[True])
+
+
+def test_that_no_caption_ends_with_an_open_word():
+    decoder = table(bos={A: 1.0}, a={EOS: 0.9, B: 0.1}, b={EOS: 1.0})
+    [caption] = generate_greedily(decoder, one_audio(), config=GenerationConfig(shortest=0, open_words=(A,)))
+    assert caption.tokens == (A, B, EOS)
+
+
+def test_that_a_caption_that_was_broken_off_comes_last():
+    decoder = table(bos={A: 0.9, B: 0.1}, a={A: 1.0}, b={EOS: 1.0})
+    config = GenerationConfig(beams=2, shortest=0, longest=4, open_words=(C,))
+    [beams] = generate_captions(decoder, one_audio(), config=config)
+    assert [beam.tokens for beam in beams] == [(B, EOS), (A, A, A, A)]

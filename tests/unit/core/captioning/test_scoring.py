@@ -73,6 +73,8 @@ def test_that_captions_that_cannot_be_scored_are_named():
         score_captions(decoder, some_audio(), [[4, EOS], []])
     with pytest.raises(ValueError, match=f"token 77 is outside the vocabulary of {WORDS}"):
         score_captions(decoder, some_audio(), [[77, EOS]])
+    with pytest.raises(ValueError, match="token -1 is outside"):
+        score_captions(decoder, some_audio(), [[-1, EOS]])
 
 
 def test_that_shared_prefixes_are_computed_once():

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from core.catalogue.models import Base, Root
 from core.errors import LibraryBusyError, LibraryError, SchemaTooNewError
 
 REPOSITORY = Path(__file__).parents[4]
+NEXT = SCHEMA_VERSION + 1
 HOLD_THE_WRITER = """
 import sys
 from pathlib import Path
@@ -89,8 +91,8 @@ def test_that_a_library_of_a_newer_version_is_refused_and_left_alone(catalogue):
 def test_that_an_upgrade_keeps_a_copy_and_the_data(tmp_path, monkeypatch):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "v0002_mood.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '0002', '0001'\n"
+    (scripts / "versions" / "v9999_mood.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '{NEXT:04}', '{NEXT - 1:04}'\n"
         "def upgrade():\n    op.add_column('files', sa.Column('mood', sa.String))\n"
     )
     folder = tmp_path / "library"
@@ -98,12 +100,12 @@ def test_that_an_upgrade_keeps_a_copy_and_the_data(tmp_path, monkeypatch):
         scan_all(catalogue, write_sound(tmp_path / "sounds" / "a.wav", 1).parent)
         database = catalogue.database
     with monkeypatch.context() as later:
-        later.setattr(catalogue_module, "SCHEMA_VERSION", 2)
+        later.setattr(catalogue_module, "SCHEMA_VERSION", NEXT)
         later.setattr(catalogue_module, "upgrade", partial(upgrade, scripts=scripts))
         with Catalogue.open(folder) as catalogue:
             assert rows(catalogue, "SELECT name, mood FROM files") == [("a.wav", None)]
-    with contextlib.closing(sqlite3.connect(backup_path(database, 1))) as copy:
-        assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+    with contextlib.closing(sqlite3.connect(backup_path(database, SCHEMA_VERSION))) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert copy.execute("SELECT name FROM files").fetchall() == [("a.wav",)]
     with pytest.raises(SchemaTooNewError):
         Catalogue.open(folder)
@@ -112,8 +114,8 @@ def test_that_an_upgrade_keeps_a_copy_and_the_data(tmp_path, monkeypatch):
 def test_that_a_migration_that_fails_halfway_changes_nothing(tmp_path, monkeypatch):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "v0002_broken.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '0002', '0001'\n"
+    (scripts / "versions" / "v9999_broken.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '{NEXT:04}', '{NEXT - 1:04}'\n"
         "def upgrade():\n    op.add_column('files', sa.Column('mood', sa.String))\n    raise ZeroDivisionError\n"
     )
     monkeypatch.setattr(catalogue_module, "upgrade", partial(upgrade, scripts=scripts))
@@ -127,7 +129,7 @@ def test_that_a_migration_that_fails_halfway_changes_nothing(tmp_path, monkeypat
 
 def test_that_a_library_of_an_older_version_is_not_upgraded_by_a_reader(tmp_path, monkeypatch):
     Catalogue.open(tmp_path).close()
-    monkeypatch.setattr(catalogue_module, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(catalogue_module, "SCHEMA_VERSION", NEXT)
     with pytest.raises(LibraryError, match="older version"):
         Catalogue.open(tmp_path, read_only=True)
 
@@ -241,6 +243,29 @@ def test_that_the_writer_lock_may_be_nested(catalogue):
     with catalogue.writer(), catalogue.writer():
         pass
     with catalogue.writer():
+        pass
+
+
+def test_that_many_threads_of_one_process_hold_the_writer_lock_together(catalogue):
+    failures = []
+    begin = threading.Barrier(6)
+
+    def hold() -> None:
+        begin.wait()
+        try:
+            for _ in range(50):
+                with catalogue.writer():
+                    pass
+        except LibraryError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=hold) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with Catalogue.open(catalogue.folder) as other, other.writer():
         pass
 
 

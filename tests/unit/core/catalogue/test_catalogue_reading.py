@@ -75,13 +75,12 @@ def test_that_labels_lead_to_spans_files_and_vectors(filled):
         duration_s = found.files_by_id([int(file_id)])[int(file_id)].duration_s
         assert starts_s[mine].tolist() == [0.5 * window for window in range(int(mine.sum()))]
         assert ends_s[mine].max() == pytest.approx(duration_s)
-    vectors = found.vectors_of_labels(labels[::-1])
+    exists, vectors = found.known_vectors(np.append(labels[::-1], 10**12))
+    assert exists.tolist() == [True] * len(labels) + [False]
     stored = dict(rows(filled, "SELECT id, vector FROM embeddings"))
     assert vectors.dtype == np.float32
     for label, vector in zip(labels[::-1], vectors, strict=True):
         assert vector.astype("<f2").tobytes() == stored[int(label)]
-    with pytest.raises(KeyError):
-        found.vectors_of_labels(np.array([10**12]))
 
 
 def test_that_labels_of_another_model_stay_out(filled):
@@ -97,7 +96,7 @@ def test_that_nothing_is_asked_for_without_harm(filled):
     assert found.files_by_path(nothing, limit=5) == []
     assert len(found.labels_of_files(nothing)) == 0
     assert [len(column) for column in found.spans_of_labels(nothing)] == [0, 0, 0, 0]
-    assert found.vectors_of_labels(nothing).shape == (0, 16)
+    assert found.known_vectors(nothing)[1].shape == (0, 16)
 
 
 def test_that_files_are_listed_by_path(filled):
@@ -193,7 +192,7 @@ def test_that_vectors_are_read_in_portions(filled):
     assert len(labels) == 15
     assert source.last_row() == labels[-1]
     found = Repository(filled, **MODEL)
-    assert np.array_equal(np.concatenate(vectors), found.vectors_of_labels(np.array(labels)))
+    assert np.array_equal(np.concatenate(vectors), found.known_vectors(np.array(labels))[1])
     assert np.linalg.norm(np.concatenate(vectors), axis=1) == pytest.approx(1.0, abs=2e-3)
 
 
@@ -226,7 +225,7 @@ def test_that_many_threads_may_read_at_once(filled):
         for _ in range(20):
             if not np.array_equal(found.labels_of_files(ids), expected) or source.count() != 15:
                 wrong.append("count")
-            if found.available_count() != 5 or len(found.vectors_of_labels(expected)) != 15:
+            if found.available_count() != 5 or len(found.known_vectors(expected)[1]) != 15:
                 wrong.append("vectors")
 
     threads = [threading.Thread(target=read) for _ in range(6)]

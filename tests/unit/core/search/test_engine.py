@@ -15,7 +15,7 @@ from core.encoders.card import Calibration, LogisticFit
 from core.encoders.relevance import Relevance
 from core.index import open_index
 from core.search.engine import SearchEngine
-from core.search.query import ClipPart, build_query
+from core.search.query import ClipPart, TextPart, build_query
 from core.types import Span
 
 MODEL, DIMENSION = "by-hand-1.0.0", 4
@@ -247,3 +247,58 @@ def test_that_an_empty_library_has_no_matches(tmp_path):
         result = engine_of(empty, tmp_path / "index").search(build_query("bark"))
     assert result.nothing_matches
     assert result.closest == ()
+
+
+def test_that_a_negative_counts_by_its_weight(engine):
+    def relevance(weight: float) -> float:
+        hits = engine.search(build_query("bark", negatives=[TextPart("growl", weight)]), show_all=True).hits
+        return next(hit.relevance for hit in hits if hit.path.name == "angry.wav")
+
+    plain = next(
+        hit.relevance for hit in engine.search(build_query("bark"), show_all=True).hits if hit.path.name == "angry.wav"
+    )
+    assert plain > relevance(0.25) > relevance(1.0) > relevance(3.0)
+    unweighted = engine.search(build_query("bark", negatives=["growl"]), show_all=True).hits
+    assert next(hit.relevance for hit in unweighted if hit.path.name == "angry.wav") == relevance(1.0)
+
+
+def test_that_a_search_can_stay_inside_the_results_of_another(engine):
+    result = engine.search(build_query("bark"), within=[2, 4, 999], show_all=True)
+    assert names(result.hits) == ["angry.wav", "rain.wav"]
+    assert result.considered == 2
+    assert engine.search(build_query("bark"), within=[], show_all=True).hits == ()
+    both = engine.search(build_query("bark", where=["folder=dogs"]), within=np.array([4, 3]), show_all=True)
+    assert names(both.hits) == ["long.flac"]
+
+
+def test_that_every_window_of_a_file_tells_how_it_fits_in_the_order_of_time(engine):
+    curve = engine.moments(build_query("bark"), 3)
+    assert [score.span for score in curve] == [Span(5.0 * number, 5.0 * number + 10) for number in range(5)]
+    assert [score.relevance > 0.5 for score in curve] == [False, True, False, False, True]
+    best = next(hit for hit in engine.search(build_query("bark"), show_all=True).hits if hit.file_id == 3)
+    assert max(score.relevance for score in curve) == pytest.approx(best.moments[0].relevance)
+    assert engine.moments(build_query("bark"), 999) == ()
+    assert engine.moments(build_query("format:wav"), 3) == ()
+
+
+def test_that_literal_words_that_stand_anywhere_in_the_text_are_a_match(engine, catalogue):
+    with catalogue.writing_connection() as connection, connection.begin():
+        connection.exec_driver_sql("UPDATE file_text SET captions = 'a steam whistle far away' WHERE rowid = 4")
+    assert names(engine.search(build_query('"steam whistle"')).hits) == ["rain.wav"]
+    assert names(engine.search(build_query("steam AND whistle")).hits) == ["rain.wav"]
+    # Not demanded, the words are one witness among others, and captions may err.
+    assert engine.search(build_query("nonsense whistle")).nothing_matches
+
+
+def test_that_rows_removed_during_a_search_do_no_harm(engine, catalogue, monkeypatch):
+    spans = Repository.spans_of_labels
+
+    def spans_and_removal(self, labels):
+        found = spans(self, labels)
+        with catalogue.writing_connection() as connection, connection.begin():
+            connection.exec_driver_sql("DELETE FROM files WHERE name = 'rex.wav'")
+        return found
+
+    monkeypatch.setattr(Repository, "spans_of_labels", spans_and_removal)
+    assert "rex.wav" not in names(engine.search(build_query("bark"), show_all=True).hits)
+    assert engine.moments(build_query("bark"), 1) == ()

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import QueryError
-from core.search.filter import NumberCondition, WordCondition, parse_condition
-from core.search.query import ClipPart, TextPart, build_query, content_words
+from core.search.filter import NumberCondition, WordCondition, compile_condition, parse_condition
+from core.search.query import ClipPart, QuerySpec, TextPart, build_query, content_words
+from core.types import Span
 
 
 def test_that_plain_words_are_meaning_and_hints_but_demand_nothing():
@@ -100,6 +101,52 @@ def test_that_text_clips_and_negatives_make_one_query():
     assert query.negatives == (TextPart("voices"),)
 
 
+def test_that_a_question_survives_as_json():
+    spec = QuerySpec(
+        text='"iron gate" -car',
+        text_weight=0.5,
+        clips=(ClipPart(Path("/a/b\udce9.wav"), Span(1.25, 3.0), 2.0), ClipPart(Path("c.flac"))),
+        negatives=(TextPart("voices", 0.3), TextPart("wind")),
+        where=("rate>=96k", "tag:rusty"),
+    )
+    line = spec.to_json()
+    assert line.isascii()
+    assert "\n" not in line
+    assert QuerySpec.from_json(line) == spec
+    assert QuerySpec.from_json("{}") == QuerySpec()
+
+
+def test_that_a_question_is_built_as_it_was_put_together():
+    spec = QuerySpec(
+        "creak", clips=(ClipPart(Path("gate.wav")),), negatives=(TextPart(" voices ", 2.0),), where=("bits=24",)
+    )
+    assert spec.build() == build_query(
+        "creak", clips=[ClipPart(Path("gate.wav"))], negatives=[TextPart("voices", 2.0)], where=["bits=24"]
+    )
+    assert not spec.is_empty
+    assert QuerySpec(text=" ", negatives=(TextPart(" "),)).is_empty
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "[]", "7", '{"text": 3}', '{"clips": [{"span": [1, 2]}]}', '{"clips": [{"path": "a", "span": [3, 1]}]}'],
+)
+def test_that_a_line_that_is_no_question_is_a_clear_error(line):
+    with pytest.raises(QueryError, match="cannot be read"):
+        QuerySpec.from_json(line)
+
+
+@pytest.mark.parametrize("expression", ["favourite:maybe", "rating>many", "captioned:"])
+def test_that_a_filter_of_the_desk_without_sense_is_a_clear_error(expression):
+    with pytest.raises(QueryError) as caught:
+        compile_condition(parse_condition(expression))
+    assert caught.value.way_out
+
+
+def test_that_sizes_may_have_units():
+    assert parse_condition("size>=2.5mb") == NumberCondition("size", least=2_500_000.0)
+
+
 @pytest.mark.parametrize("text", ["", "   "])
 def test_that_an_empty_query_is_a_clear_error(text):
     with pytest.raises(QueryError, match="empty"):
@@ -115,6 +162,8 @@ def test_that_a_query_of_any_length_or_odd_characters_is_either_read_or_refused(
 def test_that_a_weight_of_zero_is_refused():
     with pytest.raises(QueryError, match="weight"):
         build_query("door", text_weight=0)
+    with pytest.raises(QueryError, match="weight"):
+        build_query("door", negatives=[TextPart("car", 0)])
 
 
 def test_that_content_words_leave_out_what_says_nothing():

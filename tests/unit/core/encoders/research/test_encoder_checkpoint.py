@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from core.encoders.checkpoint import load_state, read_state_dict
 from core.encoders.encoder_card import EncoderCard, load_encoder
 from core.encoders.panns import PannsEncoder
-from core.encoders.registry import UnknownEncoderError, create_encoder
+from core.encoders.registry import UnknownEncoderError, create_encoder, encoder_config, encoder_names
 from core.errors import ModelError
 from training.import_checkpoint import import_checkpoint
 
@@ -205,7 +205,62 @@ def test_that_import_checkpoint_writes_our_own_format(command, panns_checkpoint,
         assert torch.equal(encoder(waveform).embedding, drawn_encoder("cnn10")(waveform).embedding)
 
 
-def test_that_import_checkpoint_takes_efficientat(command, tmp_path):
+FRONT_END = {"spectrogram_extractor.stft.conv_real.weight": (513, 1, 1024), "logmel_extractor.melW": (513, 64)}
+# How each family publishes its state dict: what is around it, what its names begin with, what lies beside it.
+PUBLISHED = {
+    "cnn10": ("model", "", FRONT_END),
+    "cnn14": ("model", "", FRONT_END),
+    "cnn14-mei": ("model", "", FRONT_END),
+    "resnet38": ("model", "", FRONT_END),
+    "convnext-tiny": ("model", "", FRONT_END),
+    "passt-s-p16-s16-128-ap468": (None, "", {}),
+    "atst-frame": ("state_dict", "model.teacher.encoder.", {"model.student.encoder.norm_frame.bias": (768,)}),
+    "mn04": (None, "", {}),
+    "mn10": (None, "", {}),
+    "mn40": (None, "", {}),
+}
+
+
+def _published_checkpoint(name: str) -> dict[str, object]:
+    """A checkpoint with the family's names and shapes, each tensor filled with one number of its own."""
+    container, prefix, beside = PUBLISHED[name]
+    with torch.device("meta"):
+        own = create_encoder(name).trunk.state_dict()
+    names = _official_names(own) if name.startswith("mn") else {own_name: prefix + own_name for own_name in own}
+    # One number in the file, however large the tensor.
+    state = {
+        names[own_name]: torch.tensor(number / 100 if value.is_floating_point() else number).expand(value.shape)
+        for number, (own_name, value) in enumerate(own.items())
+    }
+    state |= {other: torch.zeros(()).expand(shape) for other, shape in beside.items()}
+    return state if container is None else {container: state, "epoch": 9}
+
+
+def test_that_every_encoder_of_the_registry_has_a_published_form():
+    assert set(PUBLISHED) == set(encoder_names())
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in ("cnn10", "mn04") else pytest.mark.slow) for n in PUBLISHED]
+)
+def test_that_import_checkpoint_takes_every_family(command, name, tmp_path):
+    path, folder = tmp_path / "published.pth", tmp_path / "imported"
+    torch.save(_published_checkpoint(name), path)
+    result = CliRunner().invoke(command, [name, str(path), "--folder", str(folder)])
+    assert result.exit_code == 0, result.output
+    encoder, card = load_encoder(folder)
+    (folder / "encoder.safetensors").unlink()
+    config = encoder_config(name)
+    assert (card.architecture, card.missing, card.licence) == (name, (), config.licence)
+    assert card.licence_basis == config.licence_basis
+    assert config.licence_basis in result.output
+    assert card.left_over == (("model.student.encoder.norm_frame.bias",) if name == "atst-frame" else ())
+    for number, (own_name, value) in enumerate(encoder.trunk.state_dict().items()):
+        expected = number / 100 if value.is_floating_point() else number
+        assert value.flatten()[-1].item() == pytest.approx(expected, rel=1e-6), own_name
+
+
+def test_that_import_checkpoint_takes_safetensors(command, tmp_path):
     path, folder = tmp_path / "state.safetensors", tmp_path / "mn04"
     with torch.device("meta"):
         own = create_encoder("mn04").trunk.state_dict()

@@ -159,10 +159,11 @@ def test_that_band_limits_stay_in_their_published_ranges():
 
 def test_that_half_precision_does_not_reach_the_front_end():
     waveform = noise(16000, seed=14)
-    for front_end in (PannsLogMel(), AtstLogMel(), JitteredLogMel().eval()):
+    for front_end in (LogMel(), PannsLogMel(), AtstLogMel(), JitteredLogMel().eval()):
         expected = front_end(waveform)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert torch.equal(front_end(waveform), expected)
+        assert torch.allclose(front_end(waveform.half()), expected, atol=0.1)
 
 
 def test_that_the_atst_front_end_has_1001_frames_for_ten_seconds():

@@ -1,0 +1,210 @@
+"""The card of a captioning model: one JSON file that says what it is and how its files are to be read. Without torch.
+
+A model folder holds `card.json`, `captioner.safetensors` (`trunk.*`, `head.*`, `decoder.*`, `kinds.*`; float16) and
+`words.json` (the vocabulary, the tagger's class names and the kinds of sound). Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from core.errors import ModelError
+
+CARD_FILE = "card.json"
+WEIGHTS_FILE = "captioner.safetensors"
+WORDS_FILE = "words.json"
+
+_SLUG = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
+_WAY_OUT = "Install the captioning model again, or choose another."
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CaptionSource(_Part):
+    """Something that the model was trained on or starts from.
+
+    Attributes:
+        name: What it is called.
+        licence: Under which it came.
+        hours: Of sound; 0 where it is none (weights, text).
+        items: Recordings or captions.
+        note: Where it came from, and anything that matters for its use.
+    """
+
+    name: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    hours: float = Field(default=0.0, ge=0)
+    items: int = Field(default=0, ge=0)
+    note: str = ""
+
+
+class CaptionModule(_Part):
+    """A module by its name in a registry and the keyword arguments that build it."""
+
+    name: str = Field(pattern=_SLUG)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class CaptionArchitecture(_Part):
+    """The modules of a captioner: what listens, what places the clip among texts, and what writes."""
+
+    trunk: CaptionModule
+    audio_head: CaptionModule
+    decoder: CaptionModule
+
+
+class CaptionFile(_Part):
+    """Size and SHA-256 of a file beside the card."""
+
+    bytes: int = Field(ge=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class CaptionFigure(_Part):
+    """A measured figure and the command that prints it."""
+
+    value: float
+    command: str = Field(min_length=1)
+    note: str = ""
+
+
+class Writing(_Part):
+    """How captions are written.
+
+    Attributes:
+        beams: Of the search; 1 is greedy.
+        shortest: Words before a caption may end.
+        longest: Tokens after which it has to.
+    """
+
+    beams: int = Field(default=3, ge=1, le=16)
+    shortest: int = Field(default=3, ge=1)
+    longest: int = Field(default=24, ge=2, le=64)
+
+
+class ConfidenceFit(_Part):
+    """Log-odds that a caption says what is heard, from what the search and the tagger say.
+
+    Attributes:
+        log_probability: Factor of the caption's mean log-probability.
+        agreement: Factor of the share of content words that all beams have in common with it.
+        kind: Factor of the probability of the likeliest kind of sound.
+        bias: Constant.
+        threshold: Below this confidence tags are shown instead.
+    """
+
+    log_probability: float
+    agreement: float
+    kind: float
+    bias: float
+    threshold: float = Field(gt=0, lt=1)
+
+
+class Tagging(_Part):
+    """When a class or a kind becomes a tag.
+
+    Attributes:
+        class_probability: Of the tagger's classes.
+        kind_probability: Of the kinds of sound.
+        most: Tags at most.
+    """
+
+    class_probability: float = Field(default=0.2, gt=0, lt=1)
+    kind_probability: float = Field(default=0.5, gt=0, lt=1)
+    most: int = Field(default=5, ge=1)
+
+
+class CaptionerCard(_Part):
+    """Everything there is to know about a captioner.
+
+    Attributes:
+        kind: Tells it from a search model's card.
+        id: Written beside every caption in a library: name and version.
+        origin: How the model came about, in a sentence or two.
+        licence: Of the weights themselves.
+        data: What it was trained on and starts from.
+        sample_rate_hz: Of the mono sound that it takes.
+        window_s: Longest piece that gets one caption.
+        shortest_s: Shorter pieces are followed by silence up to this, as they were in training.
+        files: Size and checksum by file name.
+        seed: Of the training run.
+        command: That trained and exported it.
+    """
+
+    format: Literal[1] = 1
+    kind: Literal["captioner"] = "captioner"
+    id: str = Field(pattern=_SLUG)
+    name: str = Field(pattern=_SLUG)
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    description: str = Field(min_length=1)
+    origin: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    data: tuple[CaptionSource, ...]
+    architecture: CaptionArchitecture
+    sample_rate_hz: int = Field(ge=8000, le=384000)
+    window_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    shortest_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    writing: Writing = Writing()
+    tagging: Tagging = Tagging()
+    confidence: ConfidenceFit
+    files: dict[str, CaptionFile]
+    quality: dict[str, CaptionFigure]
+    seed: int = Field(ge=0)
+    command: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> CaptionerCard:
+        if self.id != f"{self.name}-{self.version}":
+            raise ValueError(f"the id of {self.name} {self.version} is {self.name}-{self.version}, not {self.id}")
+        if set(self.files) != {WEIGHTS_FILE, WORDS_FILE}:
+            raise ValueError(f"a captioner has the files {WEIGHTS_FILE} and {WORDS_FILE}")
+        if self.shortest_s > self.window_s:
+            raise ValueError(f"nothing of {self.shortest_s} s fits into a window of {self.window_s} s")
+        return self
+
+
+def read_captioner_card(folder: Path) -> CaptionerCard:
+    """Read the card of a captioner's folder.
+
+    Raises:
+        ModelError: There is no card, or it is damaged or of another kind.
+    """
+    path = folder / CARD_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no model folder: it has no {CARD_FILE}.", _WAY_OUT) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The model card {path} cannot be read: {error}.", _WAY_OUT) from error
+    try:
+        return CaptionerCard.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelError(
+            f"The card {path} is damaged, of another version or of no captioner: {place}: {first['msg']}.", _WAY_OUT
+        ) from error
+
+
+def read_captioner_file(folder: Path, card: CaptionerCard, name: str) -> bytes:
+    """A file of a captioner, if it is the one that the card means.
+
+    Raises:
+        ModelError: It is missing, cannot be read, or was changed.
+    """
+    path, record = folder / name, card.files[name]
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"The captioning model is incomplete: {path} is missing.", _WAY_OUT) from None
+    except OSError as error:
+        raise ModelError(f"The model file {path} cannot be read: {error}.", _WAY_OUT) from error
+    if len(content) != record.bytes or hashlib.sha256(content).hexdigest() != record.sha256:
+        raise ModelError(f"The model file {path} is damaged: its checksum is not that of its card.", _WAY_OUT)
+    return content

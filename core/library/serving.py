@@ -1,0 +1,92 @@
+"""One model with all that answers by it: its index, its calibration, the engine, and the encoder when it is needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from core.catalogue.catalogue import Catalogue
+from core.catalogue.models import FileState
+from core.catalogue.repository import FileRow, Repository
+from core.catalogue.vectors import CatalogueVectors
+from core.encoders.load import InstalledModel, load_dual_encoder, load_relevance
+from core.index import index_folder, open_index
+from core.search.clip import embed_clip
+from core.search.engine import SearchEngine
+from core.search.query import ClipPart
+from core.types import FloatArray
+
+if TYPE_CHECKING:
+    from core.encoders.card import ModelCard
+    from core.encoders.protocol import DualEncoder
+
+Device = Literal["auto", "cuda", "cpu"]
+
+
+class ServedModel:
+    """A model at work in one library; may be used from several threads.
+
+    Args:
+        catalogue: The library's database.
+        folder: The library's folder.
+        model: The model.
+        device: Where sounds are embedded.
+
+    Raises:
+        ModelError: The model is incomplete or damaged.
+    """
+
+    def __init__(self, catalogue: Catalogue, folder: Path, model: InstalledModel, *, device: Device) -> None:
+        self.model = model
+        self._device: Device = device
+        self._loading = threading.Lock()
+        self._loaded: DualEncoder | None = None
+        card = model.card
+        vectors = CatalogueVectors(catalogue, model_id=card.id, dimension=card.dimension)
+        # The index on disk is written only under the writer's lock; opening it must not write.
+        self.index = open_index(index_folder(folder, card.id), vectors, read_only=catalogue.read_only)
+        self.repository = Repository(catalogue, model_id=card.id, dimension=card.dimension)
+        self.engine = SearchEngine(
+            self.repository,
+            self.index,
+            encoder=self.encoder,
+            clip_vector=self._clip_vector,
+            relevance=load_relevance(model.folder),
+        )
+
+    @property
+    def card(self) -> ModelCard:
+        """Who the model is."""
+        return self.model.card
+
+    def encoder(self) -> DualEncoder:
+        """The encoder, loaded when it is first needed.
+
+        Raises:
+            ModelError: Its files are damaged, or the device is not there.
+        """
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = load_dual_encoder(self.model.folder, device=self._device)
+            return self._loaded
+
+    def _clip_vector(self, clip: ClipPart) -> FloatArray:
+        """The vector (d,) of an example clip; a whole file that is indexed as it is on disk is not decoded again."""
+        if clip.span is None:
+            known = self.repository.file_at(clip.path)
+            if known is not None and known.state is FileState.READY and not _has_changed(known):
+                vector = self.repository.file_vector(known.id)
+                if vector is not None:
+                    return vector
+        return embed_clip(self.encoder(), clip)
+
+
+def _has_changed(row: FileRow) -> bool:
+    """Whether a file on disk is another than the one that was indexed; one that cannot be reached is not."""
+    try:
+        found = os.stat(row.path)  # noqa: PTH116 - a path of any bytes
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) != (row.size, row.mtime_ns)

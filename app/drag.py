@@ -1,0 +1,206 @@
+"""Sounds on their way out of the window and into it, by drag and drop, clipboard and file manager."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from PySide6.QtCore import QByteArray, QMimeData, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+
+from core.audio.cache import CacheFolder
+from core.audio.decode import is_audio_candidate
+from core.audio.render import render_region
+from core.errors import KnownError
+from core.types import Span
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+# What only Earshot itself understands: which stretch of which file is meant.
+ROWS_MIME = "application/x-earshot-rows"
+_URLS_MIME = "text/uri-list"
+_MOST_LOOKED_AT = 2_000
+_MIB = 1 << 20
+_DAY_S = 86_400
+
+_log = logging.getLogger(__name__)
+
+
+class Draggable(Protocol):
+    """A row that can be dragged: `app.models.row.ResultRow` is one."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def span(self) -> Span | None:
+        """The moment that matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What something dropped on the window is.
+
+    Attributes:
+        kind: "folders" are added to the library, a "clip" (or several) is searched by, "rows" are our own and can go
+            to a collection or be searched by; None is of no use here.
+        paths: The folders or files.
+        spans: For clips and rows, the stretch of each file that is meant, None for all of it.
+    """
+
+    kind: Literal["folders", "clip", "rows"] | None
+    paths: tuple[Path, ...] = ()
+    spans: tuple[Span | None, ...] = ()
+
+
+def region_cache(settings: Settings) -> CacheFolder:
+    """Where regions lie that were dragged out: a project may refer to them for as long as the settings say."""
+    caches = settings.caches
+    return CacheFolder(caches.place() / "regions", caches.regions_mib * _MIB, spared_s=caches.region_days * _DAY_S)
+
+
+def mime_for_rows(rows: Sequence[Draggable]) -> QMimeData:
+    """Rows as their files, which every program takes, with the matched moments for ourselves."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(row.path)) for row in rows])
+    data.setData(ROWS_MIME, _packed((row.path, row.span) for row in rows))
+    return data
+
+
+class RegionMimeData(QMimeData):
+    """A stretch of a sound, which becomes a WAV file when another program asks for it.
+
+    Our own window is told by `ROWS_MIME` what is meant, and never asks for the file.
+
+    Args:
+        path: The file.
+        span: The stretch.
+        handles_s: What to add before and after it.
+        cache: Where the file is made, and held from then on.
+        on_failed: Told why it could not be made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        span: Span,
+        *,
+        handles_s: float,
+        cache: CacheFolder,
+        on_failed: Callable[[KnownError], object],
+    ) -> None:
+        super().__init__()
+        self._path, self._span, self._handles_s = path, span, handles_s
+        self._cache, self._on_failed = cache, on_failed
+        self._failed = False
+        self.rendered: Path | None = None
+
+    def formats(self) -> list[str]:
+        return [_URLS_MIME, ROWS_MIME]
+
+    def hasFormat(self, mime_type: str) -> bool:
+        return mime_type in self.formats()
+
+    def retrieveData(self, mime_type: str, preferred: Any) -> Any:
+        if mime_type == ROWS_MIME:
+            return QByteArray(_packed([(self._path, self._span)]))
+        if mime_type != _URLS_MIME:
+            return None
+        path = self._render()
+        return None if path is None else [QUrl.fromLocalFile(str(path))]
+
+    def _render(self) -> Path | None:
+        if self.rendered is None and not self._failed:
+            try:
+                self.rendered = render_region(self._path, self._span, handles_s=self._handles_s, cache=self._cache)
+            except KnownError as error:
+                self._failed = True
+                self._on_failed(error)
+            else:
+                self._cache.hold(self.rendered)
+        return self.rendered
+
+
+def classify_drop(data: QMimeData) -> Drop:
+    """What a drop would be. Cheap enough for every move of the pointer, and makes no region's file."""
+    if data.hasFormat(ROWS_MIME):
+        rows = _unpacked(bytes(data.data(ROWS_MIME).data()))
+        if rows:
+            return Drop("rows", tuple(path for path, _ in rows), tuple(span for _, span in rows))
+    if not data.hasUrls():
+        return Drop(None)
+    paths = [Path(url.toLocalFile()) for url in data.urls()[:_MOST_LOOKED_AT] if url.isLocalFile()]
+    folders = tuple(path for path in paths if os.path.isdir(path))  # noqa: PTH112 - never raises
+    if folders:
+        return Drop("folders", folders)
+    clips = tuple(path for path in paths if is_audio_candidate(path))
+    return Drop("clip", clips, (None,) * len(clips)) if clips else Drop(None)
+
+
+def examples_of(data: QMimeData) -> list[tuple[Path, Span | None]]:
+    """What the query bar can search by: dropped files, and dragged rows and regions with their stretch."""
+    drop = classify_drop(data)
+    return list(zip(drop.paths, drop.spans, strict=True)) if drop.kind in ("clip", "rows") else []
+
+
+def copy_files(paths: Sequence[Path]) -> None:
+    """Put files on the clipboard: pasted as files into a file manager, as paths into a text."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    data.setText("\n".join(str(path) for path in paths))
+    QGuiApplication.clipboard().setMimeData(data)
+
+
+def reveal(path: Path, *, start: Callable[[list[str]], object] | None = None) -> bool:
+    """Show a file in the system's file manager, selected where that is possible.
+
+    Args:
+        path: The file.
+        start: Starts a program by its arguments; for tests.
+
+    Returns:
+        Whether a file manager was found.
+    """
+    start = start or _start
+    try:
+        if sys.platform == "darwin":
+            start(["open", "-R", str(path)])
+            return True
+        if sys.platform == "win32":
+            start(["explorer", f"/select,{path}"])
+            return True
+    except OSError as error:
+        _log.info("the file manager cannot be started: %s", error)
+        return False
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+
+
+def _start(arguments: list[str]) -> None:
+    subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _packed(rows: Iterable[tuple[Path, Span | None]]) -> bytes:
+    entries = [[os.fsencode(path).hex(), None if span is None else [span.start_s, span.end_s]] for path, span in rows]
+    return json.dumps(entries).encode("ascii")
+
+
+def _unpacked(data: bytes) -> list[tuple[Path, Span | None]]:
+    """What `_packed` made; nothing of anything else, since any program can offer this format."""
+    try:
+        entries = json.loads(data)
+        return [
+            (Path(os.fsdecode(bytes.fromhex(path))), None if span is None else Span(float(span[0]), float(span[1])))
+            for path, span in entries
+        ]
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+        _log.info("a damaged drag: %s", error)
+        return []

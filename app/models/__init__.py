@@ -1,0 +1,1 @@
+"""Item models over ids: what the views show."""

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test unit lint bench models samples clean
+.PHONY: demo test unit lint bench models samples study clean
 
 $(READY): pyproject.toml constraints.txt packaging/system_packages.sh
 	@sh packaging/system_packages.sh $(PYTHON)
@@ -31,6 +31,11 @@ test: lint
 
 bench: $(READY)
 	@$(BIN)/python tests/benchmarks/run.py
+
+# The small version of every published row, on the corpus; PART=mei runs one paper's. It goes on where it was stopped.
+study: $(READY)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training study --data $${EARSHOT_SHARED:-../shared}/corpus --out .cache/study \
+		--cache .cache/features --part $(or $(PART),all) --document docs/study.md
 
 samples: $(READY)
 	@$(BIN)/python packaging/samples/render.py

@@ -1,35 +1,56 @@
-"""`python -m training`: prepare, train, export, evaluate, import-checkpoint."""
+"""`python -m training`: from a data set on disk to a trained, measured, exported model."""
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.table import Table
 
+import training.analyse
+import training.captioning.command
+import training.decode
+import training.describe
+import training.sheet
+import training.synthesise
+from core.config import user_models_folder
+from core.encoders.load import card_kind
 from core.errors import KnownError
-from training.config import Recipe, load_recipe, recipe_path
+from training.config import Recipe
+from training.distributed import processes, rank
 from training.import_checkpoint import import_checkpoint
-from training.material import Material, Places, gather, training_set
-from training.tower import Towers, published_towers
+from training.recipe import RECIPE_FILE, RecipeError, load_any, recipe_names, recipe_path
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _console = Console()
 
-Data = Annotated[Path, typer.Option(envvar="EARSHOT_CORPUS", help="Folder of the corpus, with corpus.jsonl.")]
-Texts = Annotated[Path, typer.Option(envvar="EARSHOT_TEXTS", help="Folder with class names and extra captions.")]
-Trunk = Annotated[Path, typer.Option(envvar="EARSHOT_TRUNK", help="Published checkpoint of the audio trunk.")]
-Sentences = Annotated[Path, typer.Option(envvar="EARSHOT_SENTENCES", help="Published folder of all-MiniLM-L6-v2.")]
+Data = Annotated[Path, typer.Option(envvar="EARSHOT_CORPUS", help="Folder of the data set, or of several.")]
+Texts = Annotated[
+    Path | None, typer.Option(envvar="EARSHOT_TEXTS", help="Folder with class names and extra captions (earshot-base).")
+]
+Trunk = Annotated[
+    Path | None, typer.Option(envvar="EARSHOT_TRUNK", help="Published checkpoint of the audio trunk (earshot-base).")
+]
+Sentences = Annotated[
+    Path | None, typer.Option(envvar="EARSHOT_SENTENCES", help="Published folder of all-MiniLM-L6-v2 (earshot-base).")
+]
+Weights = Annotated[Path, typer.Option(envvar="EARSHOT_WEIGHTS", help="Folder of published checkpoints.")]
 Cache = Annotated[Path, typer.Option(envvar="EARSHOT_CACHE", help="Where features are kept between runs.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Overrides the recipe: key=value, dots between.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads to compute with; the figures do not depend on it much.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew in a folder that holds a run.")]
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of one of the project's own.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model.")]
+
+_CACHE = Path("cache")
+_WEIGHTS = Path("weights")
 
 
 def main() -> None:
@@ -42,96 +63,272 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def _gathered(recipe: Recipe, places: Places, threads: int) -> tuple[Material, Towers]:
+app.command("import-checkpoint")(import_checkpoint)
+for module in (
+    training.captioning.command,
+    training.describe,
+    training.decode,
+    training.synthesise,
+    training.analyse,
+    training.sheet,
+):
+    module.register(app)
+
+
+def _shipped_places(data: Path, texts: Path | None, trunk: Path | None, sentences: Path | None, cache: Path) -> Any:
+    from training.material import Places
+
+    for name, place in (("--texts", texts), ("--trunk", trunk), ("--sentences", sentences)):
+        if place is None:
+            raise RecipeError("earshot-base and its like start from published files.", f"Give their place with {name}.")
+    assert texts is not None
+    assert trunk is not None
+    assert sentences is not None
+    return Places(data, texts, trunk, sentences, cache)
+
+
+def _gathered(recipe: Recipe, places: Any, threads: int) -> tuple[Any, Any]:
+    from training.material import gather
+    from training.tower import published_towers
+
     torch.set_num_threads(threads)
-    towers = published_towers(recipe.trunk.name, places.trunk, places.sentences)
+    towers = published_towers(recipe.trunk.name, places.trunk, places.sentences, taps=recipe.trunk.taps)
     return gather(recipe, places, towers), towers
 
 
-app.command("import-checkpoint")(import_checkpoint)
+@app.command("recipes")
+def recipes() -> None:
+    """List the project's own recipes, and the published rows that they belong to."""
+    table = Table("recipe", "task", "published row", "data")
+    for name in recipe_names():
+        recipe = load_any(recipe_path(name))
+        paper = getattr(recipe, "paper", None)
+        row = "" if paper is None else f"{paper.paper}, {paper.table}: {paper.row}"
+        table.add_row(name, recipe.task, row, "" if paper is None else paper.data)
+    _console.print(table)
 
 
 @app.command()
 def prepare(
     recipe: Name,
     data: Data,
-    texts: Texts,
-    trunk: Trunk,
-    sentences: Sentences,
-    cache: Cache = Path("cache"),
+    texts: Texts = None,
+    trunk: Trunk = None,
+    sentences: Sentences = None,
+    weights: Weights = _WEIGHTS,
+    cache: Cache = _CACHE,
     settings: Settings = None,
     threads: Threads = 1,
 ) -> None:
-    """Compute the frozen towers' features into the cache. A stopped run goes on where it was."""
-    loaded = load_recipe(recipe_path(recipe), settings or [])
-    material, _ = _gathered(loaded, Places(data, texts, trunk, sentences, cache), threads)
-    learned = training_set(material, loaded)
-    _console.print(
-        f"{len(material.clips)} clips, {len(material.learned)} of them to learn from, "
-        f"with {len(learned.sentences)} captions; "
-        f"{len(learned.extra_sentences)} texts without sounds."
-    )
+    """Compute the frozen encoders' features into the cache. A stopped run goes on where it was."""
+    loaded = load_any(recipe_path(recipe), settings or [])
+    if isinstance(loaded, Recipe):
+        from training.material import training_set
+
+        material, _ = _gathered(loaded, _shipped_places(data, texts, trunk, sentences, cache), threads)
+        learned = training_set(material, loaded)
+        _console.print(
+            f"{len(material.clips)} clips, {len(material.learned)} of them to learn from, "
+            f"with {len(learned.sentences)} captions; "
+            f"{len(learned.extra_sentences)} texts without sounds."
+        )
+        return
+    from training.retrieval.config import RetrievalRecipe
+    from training.retrieval.encoder import Places
+    from training.retrieval.run import build
+
+    if not isinstance(loaded, RetrievalRecipe):
+        raise RecipeError(f"The task {loaded.task} computes its features when it is trained.")
+    torch.set_num_threads(threads)
+    task = build(loaded, Places(data, weights, cache, Path()), taught=False)
+    learned_clips, texts_known = len(task.material.learned), len(task.material.texts)
+    _console.print(f"{len(task.material.clips)} clips, {learned_clips} of them to learn from; {texts_known} texts.")
 
 
 @app.command()
 def train(
     recipe: Name,
     data: Data,
-    texts: Texts,
-    trunk: Trunk,
-    sentences: Sentences,
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
-    cache: Cache = Path("cache"),
+    texts: Texts = None,
+    trunk: Trunk = None,
+    sentences: Sentences = None,
+    weights: Weights = _WEIGHTS,
+    cache: Cache = _CACHE,
     settings: Settings = None,
     threads: Threads = 1,
+    device: Device = "auto",
+    fresh: Fresh = False,
 ) -> None:
-    """Train heads by a recipe, and print all figures."""
-    from training.export import open_run
-    from training.report import print_report
-    from training.run import train as train_run
+    """Train a recipe, and print all figures. The same command goes on with a run that was stopped."""
+    loaded = load_any(recipe_path(recipe), settings or [])
+    torch.set_num_threads(threads)
+    if isinstance(loaded, Recipe):
+        from training.export import open_run
+        from training.report import print_report
+        from training.run import train as train_shipped
 
-    loaded = load_recipe(recipe_path(recipe), settings or [])
-    material, _ = _gathered(loaded, Places(data, texts, trunk, sentences, cache), threads)
-    best = train_run(loaded, material, out)
-    _console.print(f"Best in epoch {best.epoch}: validation mAP@10 {best.validation:.4f}.")
-    print_report(_console, open_run(out, material).report())
+        material, _ = _gathered(loaded, _shipped_places(data, texts, trunk, sentences, cache), threads)
+        best = train_shipped(loaded, material, out, resume=not fresh)
+        _console.print(f"Best in epoch {best.epoch}: validation mAP@10 {best.best['validation']:.4f}.")
+        print_report(_console, open_run(out, material).report())
+        return
+    from training.retrieval.encoder import Places
+
+    places = Places(data, weights, cache, out.resolve().parent)
+    with processes():
+        _train_any(loaded, places, out, device=device, resume=not fresh)
+
+
+def _train_any(recipe: Any, places: Any, out: Path, *, device: str, resume: bool) -> None:
+    if recipe.task == "auxiliary-captions":
+        from training.retrieval.captioner import write_captions
+
+        result = write_captions(recipe, places, out, device=device, resume=resume)
+        if rank() == 0:
+            _console.print(f"Best in epoch {result.epoch}: loss {result.best['valid_loss']:.4f}. Captions in {out}.")
+        return
+    if recipe.task == "captioning":
+        from training.captioning.run import train as train_captioner
+
+        train_captioner(recipe, places, out, device=device, resume=resume)
+        if rank() == 0:
+            _print_captioner(out)
+        return
+    from training.retrieval.run import FIGURES_FILE
+    from training.retrieval.run import train as train_retrieval
+    from training.table import print_figures
+
+    _, result = train_retrieval(recipe, places, out, device=device, resume=resume)
+    if rank() == 0:
+        _console.print(f"Best in epoch {result.epoch} by validation {recipe.loop.monitor.name}.")
+        print_figures(_console, json.loads((out / FIGURES_FILE).read_text(encoding="utf-8")))
+
+
+def _print_captioner(run: Path) -> None:
+    table = Table("figure", "value")
+    for name, value in json.loads((run / "figures.json").read_text(encoding="utf-8")).items():
+        table.add_row(name, f"{value:.4f}")
+    _console.print(table)
 
 
 @app.command()
 def export(
     run: Run,
     data: Data,
-    texts: Texts,
-    trunk: Trunk,
-    sentences: Sentences,
-    model: Annotated[Path, typer.Option(help="Folder for the model.")],
-    cache: Cache = Path("cache"),
+    model: Annotated[
+        Path | None, typer.Option(help="Folder for the model; by default where the program looks for models.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model; by default that of the run's folder.")] = None,
+    texts: Texts = None,
+    trunk: Trunk = None,
+    sentences: Sentences = None,
+    weights: Weights = _WEIGHTS,
+    cache: Cache = _CACHE,
     threads: Threads = 1,
 ) -> None:
     """Write a run as a model that the program opens: weights, calibration, figures, card."""
-    from training.export import export as export_run
-    from training.export import open_run
-    from training.report import print_report
-    from training.run import RECIPE_FILE
+    loaded = load_any(run / RECIPE_FILE)
+    torch.set_num_threads(threads)
+    if isinstance(loaded, Recipe):
+        from training.export import export as export_shipped
+        from training.export import open_run
+        from training.report import print_report
 
-    material, towers = _gathered(load_recipe(run / RECIPE_FILE), Places(data, texts, trunk, sentences, cache), threads)
-    card, report = export_run(open_run(run, material), towers, model)
-    print_report(_console, report)
-    sizes = ", ".join(f"{name} {record.bytes / 1e6:.1f} MB" for name, record in card.files.items())
-    _console.print(f"{card.id} in {model}: {sizes}.")
+        material, towers = _gathered(loaded, _shipped_places(data, texts, trunk, sentences, cache), threads)
+        folder = model or user_models_folder() / f"{loaded.identity.name}-{loaded.identity.version}"
+        card, report = export_shipped(open_run(run, material), towers, folder)
+        print_report(_console, report)
+    else:
+        from training.retrieval.encoder import Places
+
+        places = Places(data, weights, cache, run.resolve().parent)
+        wanted = name or _slug(run.resolve().name)
+        folder = model or user_models_folder() / f"{wanted}-1.0.0"
+        card = _export_any(loaded, run, places, folder, wanted, texts)
+    sizes = ", ".join(f"{file} {record.bytes / 1e6:.1f} MB" for file, record in card.files.items())
+    _console.print(f"{card.id} in {folder}: {sizes}.", markup=False)
+
+
+def _export_any(recipe: Any, run: Path, places: Any, folder: Path, name: str, texts: Path | None) -> Any:
+    if recipe.task == "captioning":
+        from training.captioning.export import export as export_captioner
+        from training.captioning.run import open_run as open_captioner
+        from training.start import read_class_names
+
+        if texts is None:
+            raise RecipeError("A captioner's export needs the class names of its tagger.", "Give --texts.")
+        card, _ = export_captioner(open_captioner(run, places), read_class_names(texts), folder)
+        return card
+    if recipe.task != "retrieval":
+        raise RecipeError(f"A run of the task {recipe.task} is no model for the program.")
+    from training.retrieval.export import export as export_retrieval
+    from training.retrieval.run import open_run as open_retrieval
+
+    return export_retrieval(open_retrieval(run, places), places, folder, name=name)
+
+
+def _slug(name: str) -> str:
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
+    return "-".join(part for part in kept.split("-") if part) or "model"
 
 
 @app.command()
 def evaluate(
-    model: Model,
+    model: Annotated[Path, typer.Argument(metavar="MODEL|RUN", help="Folder of a model, or of a training run.")],
     data: Data,
     recipe: Annotated[str, typer.Option(help="Names the held-out sources and their classes.")] = "earshot-base",
-    kinds: Annotated[bool, typer.Option(help="Figures for each kind of sound, too.")] = False,
+    kinds: Annotated[bool, typer.Option(help="Figures by kind of sound; of a captioner: retrieval.")] = False,
     outside_shortest_s: Annotated[float, typer.Option(min=0, help="Shorter clips count for no outside figure.")] = 0.0,
+    split: Annotated[str, typer.Option(help="Of a run's data: valid or test.")] = "test",
+    texts: Texts = None,
+    weights: Weights = _WEIGHTS,
+    cache: Cache = _CACHE,
     threads: Threads = 1,
 ) -> None:
-    """Print a finished model's figures, from the corpus' files, beside scoring with its towers but no training."""
+    """Print a finished model's figures, from the corpus' files, beside scoring with its towers but no training.
+
+    A run's folder in its place: its retrieval figures both ways, or a captioner's.
+    """
+    torch.set_num_threads(threads)
+    if (model / RECIPE_FILE).is_file():
+        loaded = load_any(model / RECIPE_FILE)
+        if not isinstance(loaded, Recipe):
+            from training.retrieval.encoder import Places
+
+            _evaluate_run(loaded, model, Places(data, weights, cache, model.resolve().parent), split)
+            return
+    if card_kind(model) == "captioner":
+        from training.captioning.command import evaluate_captioner
+        from training.retrieval.encoder import Places
+
+        if texts is None:
+            raise RecipeError("A captioner is compared with its tagger's class names.", "Give --texts.")
+        places = Places(data, weights, cache, model.resolve().parent)
+        evaluate_captioner(model, places, texts, retrieval=kinds, console=_console)
+        return
+    _evaluate_model(model, data, recipe, kinds, outside_shortest_s)
+
+
+def _evaluate_run(recipe: Any, run: Path, places: Any, split: str) -> None:
+    if recipe.task == "captioning":
+        from training.captioning.run import measure as measure_captioner
+        from training.captioning.run import open_run as open_captioner
+
+        table = Table("figure", "value")
+        for name, value in measure_captioner(open_captioner(run, places), places, split).items():
+            table.add_row(name, f"{value:.4f}")
+        _console.print(table)
+        return
+    from training.retrieval.run import measure, open_run
+    from training.table import print_figures
+
+    print_figures(_console, measure(open_run(run, places), split))
+
+
+def _evaluate_model(model: Path, data: Path, recipe: str, kinds: bool, outside_shortest_s: float) -> None:
     from core.encoders.load import load_dual_encoder, load_relevance
+    from training.config import load_recipe
     from training.data.manifest import read_manifest
     from training.export import Report
     from training.measure import (
@@ -147,7 +344,6 @@ def evaluate(
     from training.report import print_kinds, print_report
     from training.tower import model_towers
 
-    torch.set_num_threads(threads)
     loaded = load_recipe(recipe_path(recipe))
     clips = read_manifest(data)
     embedder = EncoderEmbedder(load_dual_encoder(model, device="cpu"))
@@ -159,3 +355,33 @@ def evaluate(
     print_report(_console, Report(scorings, calibration_on_test(embedder, load_relevance(model), clips, loaded)))
     if kinds:
         print_kinds(_console, scorings)
+
+
+@app.command("report")
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or folders that hold some.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md, report.csv and report.png.")],
+    data: Annotated[str, typer.Option("--on", help="What the runs were measured on, for the table.")] = "own data",
+) -> None:
+    """Tables of runs: mean and standard deviation over seeds, and the papers' figures beside ours."""
+    from training.table import collect, write_report
+
+    rows = collect(runs)
+    write_report(rows, out, data=data)
+    typer.echo((out / "report.md").read_text(encoding="utf-8"))
+
+
+@app.command("study")
+def study(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the study's runs.")] = Path("study"),
+    part: Annotated[str, typer.Option(help="One part of it, or all.")] = "all",
+    cache: Cache = _CACHE,
+    document: Annotated[Path | None, typer.Option(help="Write the findings there.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Run the small version of every published row on one folder of described sounds, and write what came out."""
+    from training.study import run_study
+
+    torch.set_num_threads(threads)
+    run_study(data, out, cache, parts=part, document=document)

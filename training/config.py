@@ -1,23 +1,18 @@
-"""Recipes: everything that decides what a training run makes, in one YAML file."""
+"""The recipe of the shipped retrieval model: everything that decides what its training makes, in one YAML file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.encoders.card import DataSource, ModuleSpec
-from core.errors import KnownError
 from training.losses import LOSSES
+from training.recipe import RecipeError, load_any, recipe_path
 
-CONFIGS = Path(__file__).resolve().parent / "configs"
-
-
-class RecipeError(KnownError):
-    """A recipe that cannot be used."""
+__all__ = ["Recipe", "RecipeError", "load_recipe", "recipe_path"]
 
 
 class _Part(BaseModel):
@@ -39,6 +34,7 @@ class TrunkConfig(_Part):
 
     Attributes:
         name: In the registry of encoders.
+        taps: Blocks of it that the head is also told of (see `core.encoders.efficientat.MobileNetTrunk.summarise`).
         window_s: Longer clips are cut to this.
         hop_s: For the card.
         shortest_s: Shorter clips are followed by silence up to this.
@@ -46,6 +42,7 @@ class TrunkConfig(_Part):
     """
 
     name: str = "mn04"
+    taps: tuple[int, ...] = ()
     window_s: float = Field(default=10.0, gt=0, le=60)
     hop_s: float = Field(default=5.0, gt=0, le=60)
     shortest_s: float = Field(default=5.0, ge=0, le=60)
@@ -84,6 +81,7 @@ class HeadConfig(_Part):
     power: float = Field(default=0.5, gt=0, le=1)
     temperature: float = Field(default=0.03, gt=0)
     dropout: float = Field(default=0.3, ge=0, lt=1)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 class LossConfig(ModuleSpec):
@@ -108,7 +106,7 @@ class LossConfig(ModuleSpec):
         return self
 
 
-class LoopConfig(_Part):
+class ProfileLoopConfig(_Part):
     """Optimiser, schedule and batches."""
 
     epochs: int = Field(default=25, ge=1)
@@ -138,70 +136,27 @@ class OutsideClass(_Part):
 class Recipe(_Part):
     """A training run."""
 
+    task: Literal["profile"] = "profile"
     identity: Identity
     seed: int = Field(default=0, ge=0)
     trunk: TrunkConfig = TrunkConfig()
     data: DataConfig = DataConfig()
     head: HeadConfig = HeadConfig()
     losses: tuple[LossConfig, ...] = Field(min_length=1)
-    loop: LoopConfig = LoopConfig()
+    loop: ProfileLoopConfig = ProfileLoopConfig()
     outside: tuple[OutsideClass, ...] = ()
     absurd_queries: tuple[str, ...] = ()
     kept_matches: float = Field(default=0.9, gt=0, lt=1)
     starts_from: tuple[DataSource, ...] = ()
 
 
-def recipe_path(name: str) -> Path:
-    """A recipe file: a path, or the name of one of the project's own.
-
-    Raises:
-        RecipeError: Neither exists.
-    """
-    for path in (Path(name), CONFIGS / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    own = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-    raise RecipeError(f"There is no recipe {name}.", f"Give a YAML file or one of: {own}.")
-
-
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        path: A YAML file.
-        overrides: `key=value` with dots between levels, the value in YAML: `loop.epochs=3`, `losses.0.weight=2`.
+    """Read a recipe of the shipped model's kind (see `training.recipe.load_any`).
 
     Raises:
-        RecipeError: The file cannot be read, a key is unknown or a value out of bounds.
+        RecipeError: The file cannot be read, a key is unknown or a value out of bounds, or it is of another kind.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise RecipeError(f"{path} is no recipe.", "A recipe is a YAML mapping.")
-        for override in overrides:
-            _override(content, override)
-        return Recipe.model_validate(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"The recipe {path} cannot be read: {error}.") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise RecipeError(f"The recipe {path} cannot be used: {place}: {first['msg']}.") from error
-
-
-def _override(content: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not key or not equals:
-        raise RecipeError(f"{override!r} is no setting.", "Write it as key=value.")
-    place: Any = content
-    *way, last = key.split(".")
-    try:
-        for step in way:
-            place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-        parsed: JsonValue = yaml.safe_load(value)
-        if isinstance(place, list):
-            place[int(last)] = parsed
-        else:
-            place[last] = parsed
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise RecipeError(f"The setting {override!r} does not lead anywhere in the recipe.") from error
+    recipe = load_any(path, overrides)
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"The recipe {path} is of another kind: {recipe.task}.", "Give one like earshot-base.")
+    return recipe

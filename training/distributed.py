@@ -12,10 +12,13 @@ Shape legend: n rows here, N rows on all processes, d embedding.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn.functional import pad
 
 from training.losses.protocol import Batch
@@ -24,6 +27,79 @@ from training.losses.protocol import Batch
 def is_distributed() -> bool:
     """Whether there is more than this process."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def rank() -> int:
+    """This process among all, from 0."""
+    return distributed.get_rank() if is_distributed() else 0
+
+
+def world_size() -> int:
+    """How many processes there are."""
+    return distributed.get_world_size() if is_distributed() else 1
+
+
+@contextmanager
+def processes() -> Iterator[None]:
+    """Join the other processes where `torchrun` has started several; alone, nothing happens."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or distributed.is_initialized():
+        yield
+        return
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def same_start(module: nn.Module) -> None:
+    """Give every process the parameters and buffers of the first."""
+    if is_distributed():
+        for value in module.state_dict().values():
+            distributed.broadcast(value, 0)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace gradients by their mean over processes, as `DistributedDataParallel` does."""
+    if not is_distributed():
+        return
+    for parameter in parameters:
+        if not parameter.requires_grad:
+            continue
+        if parameter.grad is None:  # Another process may have one.
+            parameter.grad = torch.zeros_like(parameter)
+        distributed.all_reduce(parameter.grad)
+        parameter.grad /= world_size()
+
+
+def anywhere(flag: bool, device: torch.device) -> bool:
+    """Whether a thing is so on any process."""
+    if not is_distributed():
+        return flag
+    told = torch.tensor([float(flag)], device=device)
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
+    return bool(told.item())
+
+
+def from_first(value: Any) -> Any:
+    """The first process's value, on every process."""
+    if not is_distributed():
+        return value
+    told = [value]
+    distributed.broadcast_object_list(told, 0)
+    return told[0]
+
+
+def of_all(value: Any) -> list[Any]:
+    """The values of all processes, in the order of their ranks."""
+    if not is_distributed():
+        return [value]
+    told: list[Any] = [None] * world_size()
+    distributed.all_gather_object(told, value)
+    return told
 
 
 class _Gather(torch.autograd.Function):
@@ -38,9 +114,9 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         whole = gradients[0].contiguous().clone()
         distributed.all_reduce(whole)
-        rank = distributed.get_rank()
-        first = sum(ctx.counts[:rank])
-        return whole[first : first + ctx.counts[rank]], None
+        here = distributed.get_rank()
+        first = sum(ctx.counts[:here])
+        return whole[first : first + ctx.counts[here]], None
 
 
 def _gather_rows(rows: Tensor, counts: list[int]) -> Tensor:
@@ -74,6 +150,14 @@ def gather_rows(rows: Tensor) -> Tensor:
         whole: Tensor = _Gather.apply(rows, counts)  # type: ignore[no-untyped-call]
         return whole
     return _gather_rows(rows, counts)
+
+
+def gather_members(members: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Members (n, t, d) with their mask (n, t) of all processes, padded to the longest of any."""
+    if not is_distributed():
+        return members, mask
+    missing = max(of_all(members.shape[1])) - members.shape[1]
+    return gather_rows(pad(members, [0, 0, 0, missing])), gather_rows(pad(mask.byte(), [0, missing])).bool()
 
 
 def gather_batch(

@@ -32,7 +32,7 @@ from training.material import Material
 from training.measure import MODEL, ONE_VECTOR, TRAINING_FREE, Scorer, Scoring, calibration_on_test, scoring
 from training.run import HEAD, audio_head_options, embed_features, embed_sentences, load_run, text_head_options
 from training.start import one_vector_scores, text_profile, training_free_scores
-from training.task import as_tensor
+from training.tasks.profile import as_tensor
 from training.tower import TEXT_TOWER, Towers, text_tower_options
 
 _TRAIN = "python -m training train earshot-base --out RUN && python -m training export RUN --model MODEL"
@@ -169,7 +169,10 @@ def _card_fields(run: TrainedRun, towers: Towers, calibration: Calibration, repo
         **recipe.identity.model_dump(),
         "data": [*recipe.starts_from, *_sources(learned)],
         "architecture": {
-            "trunk": {"name": recipe.trunk.name},
+            "trunk": {
+                "name": recipe.trunk.name,
+                "options": {"taps": list(recipe.trunk.taps)} if recipe.trunk.taps else {},
+            },
             "text_tower": {"name": TEXT_TOWER, "options": text_tower_options(towers.text)},
             "audio_head": {
                 "name": HEAD,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from core.config import user_models_folder
-
-if TYPE_CHECKING:
-    pass
 
 IMPORTED_FOLDER = "encoders"
 
@@ -41,5 +38,6 @@ def import_checkpoint(
     save_encoder(encoder, card, target)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{name}: {report.summary()}.", markup=False)
-    console.print(f"{card.parameters:,} parameters, {card.licence}, from {card.origin}.", markup=False)
+    console.print(f"{card.parameters:,} parameters, from {card.origin}.", markup=False)
+    console.print(f"Licence: {card.licence}. {card.licence_basis}", markup=False)
     console.print(f"Written to {target}.", markup=False)

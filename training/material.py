@@ -22,7 +22,7 @@ from training.data.feature import SentenceCache, TrunkFeatures, trunk_features
 from training.data.manifest import Clip, read_manifest
 from training.data.unheard import unheard_texts
 from training.start import read_captions, read_class_names, text_profile
-from training.task import TrainingSet, as_tensor
+from training.tasks.profile import TrainingSet, as_tensor
 from training.tower import Towers
 
 _logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def gather(recipe: Recipe, places: Places, towers: Towers) -> Material:
     )
     learned = learned_clips(
         clips,
-        features.embedding,
+        features.embedding[:, : towers.trunk.dimension],
         held_out=recipe.data.held_out_sources,
         duplicate_similarity=recipe.data.duplicate_similarity,
     )

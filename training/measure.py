@@ -167,7 +167,7 @@ class TrainingFreeScorer:
         """See `Scorer`."""
         for clip in clips:
             if clip.id not in self._known:
-                self._known[clip.id] = self._run(torch.from_numpy(self._read(clip.path))[None])[1][0]
+                self._known[clip.id] = self._run(torch.from_numpy(self._read(clip))[None])[1][0]
         logits = torch.stack([self._known[clip.id] for clip in clips])
         parts = [self._towers.text(*self._tokenizer(texts[begin : begin + 64])) for begin in range(0, len(texts), 64)]
         sentences = torch.nn.functional.normalize(torch.cat(parts), dim=-1)

@@ -1,7 +1,7 @@
 """One training run: from a recipe to heads on disk.
 
-A run's folder holds `recipe.yaml` (with every default and override), `heads.safetensors` (`audio.*`, `text.*`) and
-`log.csv`.
+A run's folder holds `recipe.yaml` (with every default and override), `heads.safetensors` (`audio.*`, `text.*`) and what
+`training.loop.fit` keeps there.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ import numpy as np
 import torch
 import yaml
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.errors import ModelError
 from core.types import FloatArray
-from training.config import HeadConfig, Recipe, load_recipe
+from training.checkpoint import LOG_FILE as LOG_FILE
+from training.checkpoint import save_weights, write_whole
+from training.config import HeadConfig, ProfileLoopConfig, Recipe, load_recipe
 from training.data.feature import TrunkFeatures
-from training.data.sampler import CaptionSampler
 from training.evaluate import caption_queries, corpus_figures
-from training.loop import TrainedHeads, train_heads
+from training.loop import FitResult, LoopConfig, MonitorConfig, fit
 from training.material import Material, training_set
+from training.optim import OptimiserConfig
+from training.schedule import ScheduleConfig
 from training.start import profile_basis
-from training.task import RetrievalTask, TrainingSet, as_tensor
+from training.tasks.profile import ProfileTask, TrainingSet, as_tensor
 
 RECIPE_FILE = "recipe.yaml"
 HEADS_FILE = "heads.safetensors"
-LOG_FILE = "log.csv"
 HEAD = "profile"
 """Name of the heads in `core.encoders.head`."""
 _logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ _logger = logging.getLogger(__name__)
 
 def audio_head_options(config: HeadConfig, *, trunk_dimension: int, classes: int) -> dict[str, Any]:
     """What builds the audio head; goes onto the card."""
-    own = config.model_dump(include={"dimension", "hidden", "power", "dropout"})
+    own = config.model_dump(include={"dimension", "hidden", "power", "dropout", "input_dropout"})
     return {"trunk_dimension": trunk_dimension, "classes": classes, **own}
 
 
@@ -70,7 +72,19 @@ def start_heads(
     text.set_start(basis=basis, class_names=class_names)
 
 
-def train(recipe: Recipe, material: Material, folder: Path) -> TrainedHeads:
+def loop_config(config: ProfileLoopConfig) -> LoopConfig:
+    """The recipe's loop as the common one."""
+    return LoopConfig(
+        epochs=config.epochs,
+        clip_norm=config.clip_norm,
+        patience=config.patience,
+        optimiser=OptimiserConfig(learning_rate=config.learning_rate, weight_decay=config.weight_decay),
+        schedule=ScheduleConfig(warmup_steps=config.warmup_steps),
+        monitor=MonitorConfig(name="validation"),
+    )
+
+
+def train(recipe: Recipe, material: Material, folder: Path, *, resume: bool = True) -> FitResult:
     """Train by a recipe and write the run's folder."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
@@ -79,17 +93,6 @@ def train(recipe: Recipe, material: Material, folder: Path) -> TrainedHeads:
         recipe.head, trunk_dimension=data.embeddings[0].shape[1], class_names=material.class_names
     )
     start_heads(audio, text, data, material.class_names, recipe.head.dimension)
-    task = RetrievalTask(
-        data,
-        audio_head=audio,
-        text_head=text,
-        losses=recipe.losses,
-        extra_batch=recipe.loop.extra_batch,
-        class_name_share=recipe.data.class_name_share,
-        unheard_batch=recipe.loop.unheard_batch,
-        rng=rng,
-    )
-    sampler = CaptionSampler(data.caption_lists(), batch=recipe.loop.batch, rng=rng)
     rows = material.rows("valid", recipe.data.held_out_sources)
     queries = caption_queries([material.clips[row] for row in rows])
     sentences = material.sentences(queries.texts)
@@ -99,14 +102,25 @@ def train(recipe: Recipe, material: Material, folder: Path) -> TrainedHeads:
         scores = embed_sentences(text_head, sentences) @ embed_features(audio_head, features).T
         return corpus_figures(scores, queries).text_to_audio.map_at_10
 
-    _logger.info("training-free start: validation %.4f", validate(audio.eval(), text.eval()))
-    best = train_heads(task, sampler, config=recipe.loop, validate=validate, log_file=folder / LOG_FILE)
-    state = {f"audio.{name}": value for name, value in best.audio.state_dict().items()}
-    state |= {f"text.{name}": value for name, value in best.text.state_dict().items()}
-    save_file({name: value.contiguous() for name, value in state.items()}, folder / HEADS_FILE)
+    task = ProfileTask(
+        data,
+        audio_head=audio,
+        text_head=text,
+        losses=recipe.losses,
+        extra_batch=recipe.loop.extra_batch,
+        class_name_share=recipe.data.class_name_share,
+        unheard_batch=recipe.loop.unheard_batch,
+        batch=recipe.loop.batch,
+        rng=rng,
+        validate=validate,
+    )
     content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    (folder / RECIPE_FILE).write_text(content, encoding="utf-8")
-    return best
+    write_whole(folder / RECIPE_FILE, content.encode())
+    _logger.info("training-free start: validation %.4f", validate(audio.eval(), text.eval()))
+    # The features lie on the CPU and the heads are small.
+    result = fit(task, config=loop_config(recipe.loop), folder=folder, device="cpu", resume=resume)
+    save_weights(folder / HEADS_FILE, task.module)
+    return result
 
 
 def load_run(folder: Path, *, trunk_dimension: int, class_names: Tensor) -> tuple[Recipe, nn.Module, nn.Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,21 +42,21 @@ class Towers:
     text_digest: str
 
 
-def published_towers(trunk_name: str, trunk_file: Path, sentence_folder: Path) -> Towers:
+def published_towers(trunk_name: str, trunk_file: Path, sentence_folder: Path, *, taps: Sequence[int] = ()) -> Towers:
     """Towers from the files that their authors published.
 
-    The sentence encoder's weights are rounded to half precision, as they will be stored: so training sees what
-    the program will see.
+    The weights that will be stored in half precision are rounded to it: so training sees what the program will see.
 
     Args:
         trunk_name: In the registry of encoders, one of the EfficientAT family.
         trunk_file: Its checkpoint (a `.pt` with tensors alone).
+        taps: Blocks of the trunk that a summary describes (see `core.encoders.efficientat.MobileNetTrunk`).
         sentence_folder: With `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2.
 
     Raises:
         ModelError: A file is missing or holds something else.
     """
-    trunk = _create_trunk(trunk_name)
+    trunk = _create_trunk(trunk_name, taps=tuple(taps))
     text = create_text_tower(TEXT_TOWER)
     try:
         trunk.load_official(torch.load(trunk_file, map_location="cpu", weights_only=True))
@@ -65,8 +66,17 @@ def published_towers(trunk_name: str, trunk_file: Path, sentence_folder: Path) -
         raise ModelError(
             f"The published weights cannot be read: {error}.", "Give their places with --trunk and --sentences."
         ) from error
-    text.half().float()
+    round_as_stored(trunk, text)
     return join_towers(trunk, text, tokenizer)
+
+
+def round_as_stored(trunk: MobileNetTrunk, text: SentenceTower) -> None:
+    """Round the towers' weights to what a model folder keeps of them (see `core.encoders.assembly`)."""
+    text.half().float()
+    with torch.no_grad():
+        for weight in trunk.parameters():
+            if weight.ndim > 1:
+                weight.copy_(weight.half().float())
 
 
 def model_towers(folder: Path) -> tuple[Towers, Tensor]:
@@ -76,7 +86,7 @@ def model_towers(folder: Path) -> tuple[Towers, Tensor]:
         ModelError: The folder is no model with these towers.
     """
     card = read_card(folder)
-    trunk = _create_trunk(card.architecture.trunk.name)
+    trunk = _create_trunk(card.architecture.trunk.name, **card.architecture.trunk.options)
     text = create_text_tower(card.architecture.text_tower.name, **card.architecture.text_tower.options)
     try:
         audio_state, text_state = load_file(folder / AUDIO_FILE), load_file(folder / TEXT_FILE)
@@ -94,8 +104,8 @@ def text_tower_options(tower: SentenceTower) -> dict[str, Any]:
     return {name: value for name, value in asdict(tower.bert.config).items() if value != usual[name]}
 
 
-def _create_trunk(name: str) -> MobileNetTrunk:
-    encoder = create_encoder(name)
+def _create_trunk(name: str, **options: Any) -> MobileNetTrunk:
+    encoder = create_encoder(name, **options)
     if not isinstance(encoder, MobileNetEncoder):
         raise ModelError(f"{name} has no AudioSet classes to start from.", "Choose mn04, mn10 or mn40.")
     return encoder.trunk

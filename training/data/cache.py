@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from core.errors import UnusableFileError
 from core.types import FloatArray
+from training.data.storage import replace_file
 
 Arrays = Mapping[str, FloatArray]
 
@@ -23,9 +24,18 @@ def content_key(**parts: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's content.
+
+    Raises:
+        UnusableFileError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnusableFileError(
+            f"The file {path} cannot be read ({error.strerror}).", "`python -m training describe` finds all such files."
+        ) from error
 
 
 class ArrayCache:
@@ -40,7 +50,11 @@ class ArrayCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> dict[str, FloatArray]:
-        """The arrays under a key, computed and kept if they are not there or damaged. They are kept in float16."""
+        """The arrays under a key, computed and kept if they are not there or damaged. They are kept in float16.
+
+        Raises:
+            StorageError: They cannot be kept for lack of space; everything kept before is still there.
+        """
         path = self._folder / f"{key}.npz"
         try:
             # numpy leaves a file open that it cannot read; one that is opened here is closed here.
@@ -53,11 +67,7 @@ class ArrayCache:
         return {name: array.astype(np.float32) for name, array in arrays.items()}
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".partial")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        # Made in memory first: a disk that is full then fails at a plain write, and leaves no half archive open.
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        replace_file(path, lambda partial: partial.write_bytes(content.getbuffer()))

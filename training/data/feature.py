@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from rich.progress import track
 
 from core.audio.frontend import PASST_LOG_MEL
 from core.audio.mel_stream import MelBank, fast_log_mel
-from core.audio.mono import read_mono
 from core.encoders.bert import SentenceTower
 from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.folded import FoldedMobileNet
@@ -26,6 +24,7 @@ from core.types import FloatArray
 from training.config import TrunkConfig
 from training.data.cache import ArrayCache, content_key, file_digest
 from training.data.manifest import Clip
+from training.data.sound import read_sound
 from training.data.view import change
 
 _CLIPS_IN_SHARD = 256
@@ -61,9 +60,13 @@ class ClipReader:
         self._window_frames = round(config.window_s * per_second)
         self._shortest_frames = round(config.shortest_s * per_second)
 
-    def __call__(self, path: Path, rng: np.random.Generator | None = None) -> FloatArray:
-        """The first window of a file (t, f); with `rng` as a view of it (see `training.data.view`)."""
-        samples = read_mono(path, sample_rate_hz=PASST_LOG_MEL.sample_rate_hz)[: self._window_samples]
+    def __call__(self, clip: Clip, rng: np.random.Generator | None = None) -> FloatArray:
+        """The first window of a clip (t, f); with `rng` as a view of it (see `training.data.view`).
+
+        Raises:
+            UnusableFileError: It cannot be read.
+        """
+        samples = read_sound(clip, sample_rate_hz=PASST_LOG_MEL.sample_rate_hz)[: self._window_samples]
         if rng is not None:
             samples = change(samples, rng, longest=self._window_samples)
         frames = fast_log_mel(self._bank, samples)[: self._window_frames]
@@ -90,7 +93,13 @@ def trunk_features(
         view: 0: as it is; else the number of a view, drawn anew for each number and clip.
     """
     read, run = ClipReader(config), FoldedMobileNet(trunk)
-    settings = {"trunk": trunk_digest, "window_s": config.window_s, "shortest_s": config.shortest_s, "view": view}
+    settings = {
+        "trunk": trunk_digest,
+        "taps": sorted(trunk.taps),
+        "window_s": config.window_s,
+        "shortest_s": config.shortest_s,
+        "view": view,
+    }
     shards = [clips[begin : begin + _CLIPS_IN_SHARD] for begin in range(0, len(clips), _CLIPS_IN_SHARD)]
     parts: list[dict[str, FloatArray]] = []
     for shard in track(shards, description=f"sounds, view {view}", transient=True):
@@ -111,7 +120,7 @@ def _run_shard(
     for clip, digest in zip(shard, digests, strict=True):
         # A clip's view depends on its content and the view's number, not on its neighbours.
         rng = np.random.default_rng([int(digest[:15], 16), view]) if view else None
-        embedding, logit = run(torch.from_numpy(read(clip.path, rng))[None])
+        embedding, logit = run(torch.from_numpy(read(clip, rng))[None])
         embeddings.append(embedding.numpy())
         logits.append(logit.numpy())
     return {"embedding": np.concatenate(embeddings), "logits": np.concatenate(logits)}

@@ -1,99 +1,120 @@
-"""A folder of described sounds: one JSON object a line, as in the corpus."""
+"""A folder of described sounds: one JSON object a line, as in the corpus.
+
+`corpus.jsonl` or `manifest.jsonl`. A line needs `file` (relative to the folder, or a whole path) and `captions` (or
+`caption`); all else has a sensible value where it is not given: `id` is the file, `group` the id, and `split` is drawn
+by the group. Further keys are ignored.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import KnownError
+from training.data.dataset import (
+    SPLITS,
+    UNDESCRIBED,
+    Clip,
+    DataError,
+    Dataset,
+    Omission,
+    clean_captions,
+    groups_in_two_splits,
+    split_of_group,
+    usable,
+)
 
 MANIFEST_FILE = "corpus.jsonl"
-SPLITS = ("train", "valid", "test")
+MANIFEST_FILES = (MANIFEST_FILE, "manifest.jsonl")
+__all__ = ["MANIFEST_FILE", "MANIFEST_FILES", "SPLITS", "Clip", "ManifestError", "read_folder", "read_manifest"]
 
 
-class ManifestError(KnownError):
+class ManifestError(DataError):
     """The manifest is missing or damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One described sound.
-
-    Attributes:
-        id: Unique in the manifest.
-        path: The file.
-        duration_s: Its length.
-        source: The project or collection that it comes from.
-        licence: Its own.
-        licence_family: Coarser.
-        category: Coarse kind of sound.
-        group: Takes and variants of one sound share it, and never fall into different splits.
-        title: A few words.
-        captions: One sentence or more.
-        split: "train", "valid" or "test".
-    """
-
-    id: str
-    path: Path
-    duration_s: float
-    source: str
-    licence: str
-    licence_family: str
-    category: str
-    group: str
-    title: str
-    captions: tuple[str, ...]
-    split: str
+def find_manifest(folder: Path) -> Path | None:
+    """The manifest of a folder (or the manifest itself, given by its own path)."""
+    if folder.suffix == ".jsonl" and folder.is_file():
+        return folder
+    return next((folder / name for name in MANIFEST_FILES if (folder / name).is_file()), None)
 
 
 def read_manifest(folder: Path) -> tuple[Clip, ...]:
-    """Read `corpus.jsonl` of a folder.
+    """The clips of a folder's manifest that have captions; whether their files exist is not looked at.
 
     Raises:
         ManifestError: The file is missing, a line is damaged, an id comes twice, or a group is in two splits.
     """
-    path = folder / MANIFEST_FILE
+    return _read(folder)[0]
+
+
+def read_folder(folder: Path) -> Dataset:
+    """The same as a data set: clips whose files are missing are left out and counted.
+
+    Raises:
+        DataError: As `read_manifest`, or nothing can be used.
+    """
+    clips, omissions = _read(folder)
+    return usable(folder.stem, clips, omissions)
+
+
+def _read(folder: Path) -> tuple[tuple[Clip, ...], list[Omission]]:
+    path = find_manifest(folder) or folder / MANIFEST_FILE
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"The corpus in {folder} cannot be read: {error}.", "Give its folder with --data."
         ) from error
     clips: list[Clip] = []
+    omissions: list[Omission] = []
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
-            clips.append(_clip(folder, json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
+            clip = _clip(path.parent, json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"Line {number} of {path} is damaged: {error!r}.") from error
+        if clip.captions:
+            clips.append(clip)
+        else:
+            omissions.append(Omission(UNDESCRIBED, clip.id, f"line {number}"))
     _check(path, clips)
-    return tuple(clips)
+    return tuple(clips), omissions
 
 
 def _clip(folder: Path, fields: dict[str, object]) -> Clip:
-    captions = fields["captions"]
-    if not isinstance(captions, list) or not captions or fields["split"] not in SPLITS:
-        raise ValueError("a clip has captions and one of the splits train, valid, test")
+    captions = fields.get("captions", [fields["caption"]] if "caption" in fields else None)
+    tags = fields.get("tags", [])
+    if not isinstance(captions, list) or not isinstance(tags, list):
+        raise ValueError("captions and tags are lists of texts")
+    file = str(fields["file"])
+    clip_id = str(fields.get("id", file))
+    group = str(fields.get("group") or clip_id)
+    split = str(fields.get("split") or split_of_group(group))
+    if split not in SPLITS:
+        raise ValueError(f"a clip has one of the splits {', '.join(SPLITS)}, not {split!r}")
     return Clip(
-        id=str(fields["id"]),
-        path=folder / str(fields["file"]),
-        duration_s=float(str(fields["duration_s"])),
-        source=str(fields["source"]),
-        licence=str(fields["licence"]),
-        licence_family=str(fields["licence_family"]),
-        category=str(fields["category"]),
-        group=str(fields["group"]),
-        title=str(fields["title"]),
-        captions=tuple(str(caption) for caption in captions),
-        split=str(fields["split"]),
+        id=clip_id,
+        path=folder / file,
+        captions=clean_captions(captions),
+        split=split,
+        duration_s=float(str(fields.get("duration_s", math.nan))),
+        source=str(fields.get("source", "")),
+        licence=str(fields.get("licence", "")),
+        licence_family=str(fields.get("licence_family", "")),
+        category=str(fields.get("category", "")),
+        group=group,
+        title=str(fields.get("title", "")),
+        tags=clean_captions(tags),
     )
 
 
 def _check(path: Path, clips: Sequence[Clip]) -> None:
     if len({clip.id for clip in clips}) != len(clips):
         raise ManifestError(f"An id comes twice in {path}.")
-    splits: dict[str, str] = {}
-    for clip in clips:
-        if splits.setdefault(clip.group, clip.split) != clip.split:
-            raise ManifestError(f"The group {clip.group} of {path} is in two splits.")
+    torn = groups_in_two_splits(clips)
+    if torn:
+        raise ManifestError(f"The group {torn[0]} of {path} is in two splits.")

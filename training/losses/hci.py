@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from core.encoders.hierarchical import cross_modal_interaction
-from training.losses.pair import check_pairs, diagonal_cross_entropy, off_diagonal, widened
+from training.losses.pair import check_pairs, diagonal_cross_entropies, off_diagonal, widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,5 @@ class HierarchicalLoss(nn.Module):
         return parts
 
     def _contrast(self, scores: Tensor, excluded: Tensor | None) -> Tensor:
-        logits = widened(scores) / self.temperature
-        both = [diagonal_cross_entropy(logits, excluded, dim) for dim in (0, 1)]
-        return torch.stack(both).sum()
+        by_sound, by_text = diagonal_cross_entropies(widened(scores) / self.temperature, excluded)
+        return by_sound + by_text

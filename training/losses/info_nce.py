@@ -49,6 +49,6 @@ class InfoNce(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Give one part, named by the direction."""
-        logits = paired_scores(batch) / self.temperature
+        logits = paired_scores(batch, temperature=self.temperature)
         excluded = off_diagonal(batch.matches) if self.exclude_same_audio else None
         return {self.direction: diagonal_cross_entropy(logits, excluded, _DIMENSION[self.direction])}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax
 
-from training.losses.pair import diagonal_cross_entropy, off_diagonal, paired_scores, widened
+from training.losses.pair import check_batch, diagonal_cross_entropies, off_diagonal, paired_scores, similarity
 from training.losses.protocol import Batch
+from training.losses.two_way import two_way_logsumexp
 
 
 class NtXent(nn.Module):
@@ -55,21 +54,22 @@ class NtXent(nn.Module):
         """Give the parts "text_to_audio" and "audio_to_text", to be added up.
 
         Raises:
-            ValueError: No pair of the batch matches, or (diagonal) a text does not match its own sound.
+            ValueError: No pair of the batch matches, its shapes do not fit, or (diagonal) a text does not match its
+                own sound.
         """
-        matches = batch.matches
         if self.positives == "diagonal":
-            scores = paired_scores(batch) / self.temperature
-            excluded = off_diagonal(matches) if self.exclude_same_audio else None
-            return {
-                "text_to_audio": 0.5 * diagonal_cross_entropy(scores, excluded, 1),
-                "audio_to_text": 0.5 * diagonal_cross_entropy(scores, excluded, 0),
-            }
-        if not bool(matches.any()):
+            logits = paired_scores(batch, temperature=self.temperature)
+            excluded = off_diagonal(batch.matches) if self.exclude_same_audio else None
+            by_text, by_audio = diagonal_cross_entropies(logits, excluded)
+            return {"text_to_audio": 0.5 * by_text, "audio_to_text": 0.5 * by_audio}
+        check_batch(batch)
+        texts, sounds = batch.matches.nonzero(as_tuple=True)
+        if not len(texts):
             raise ValueError("no pair of the batch matches")
-        scores = widened(batch.text @ batch.audio.T) / self.temperature
-        pairs = matches.sum()
-        zero = torch.zeros((), dtype=scores.dtype, device=scores.device)
-        by_text = torch.where(matches, log_softmax(scores, dim=1), zero).sum() / pairs
-        by_audio = torch.where(matches, log_softmax(scores, dim=0), zero).sum() / pairs
-        return {"text_to_audio": -0.5 * by_text, "audio_to_text": -0.5 * by_audio}
+        scores = similarity(batch.text, batch.audio, temperature=self.temperature)
+        of_texts, of_sounds = two_way_logsumexp(scores)
+        positive = scores[texts, sounds]
+        return {
+            "text_to_audio": 0.5 * (of_texts[texts] - positive).mean(),
+            "audio_to_text": 0.5 * (of_sounds[sounds] - positive).mean(),
+        }

@@ -24,7 +24,8 @@ class SigmoidLoss(nn.Module):
     divides the cosine by .05 before; `temperature` does so too. Its labels are the diagonal alone; `diagonal` does so
     too, while by default all captions of a sound belong to it.
 
-    The two learned numbers want a learning rate of their own, `parameter_learning_rate`.
+    The two learned numbers want a learning rate of their own, which the loss names as `parameter_learning_rate`:
+    `training.optim.decay_groups` puts the parameters of every part of a task that names one into a group with it.
 
     Args:
         log_scale: Initial t.

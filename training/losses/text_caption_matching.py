@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from training.losses.pair import check_pairs, diagonal_cross_entropy, off_diagonal, widened
+from training.losses.pair import check_pairs, diagonal_cross_entropies, off_diagonal, similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class TextCaptionMatching(nn.Module):
         if not isinstance(batch, CaptionedBatch):
             raise TypeError(f"expected a CaptionedBatch, got {type(batch).__name__}")
         check_pairs(batch.text, batch.caption)
-        logits = widened(normalize(batch.text, dim=-1) @ normalize(batch.caption, dim=-1).T) / self.temperature
+        text, caption = normalize(batch.text, dim=-1), normalize(batch.caption, dim=-1)
         excluded = off_diagonal(batch.matches) if self.exclude_same_audio else None
-        return {
-            "text_to_caption": diagonal_cross_entropy(logits, excluded, 1),
-            "caption_to_text": diagonal_cross_entropy(logits, excluded, 0),
-        }
+        by_text, by_caption = diagonal_cross_entropies(
+            similarity(text, caption, temperature=self.temperature), excluded
+        )
+        return {"text_to_caption": by_text, "caption_to_text": by_caption}
 
 
 def complement_scores(audio_scores: Tensor, caption_scores: Tensor, *, weight: float) -> Tensor:

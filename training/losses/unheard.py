@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from training.losses.pair import check_batch, similarity
 from training.losses.protocol import Batch
 
 
@@ -33,6 +34,11 @@ class Unheard(nn.Module):
         self.margin = margin
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the one part "score"."""
-        scores = batch.text @ batch.audio.T
+        """Give the one part "score".
+
+        Raises:
+            ValueError: See `training.losses.pair.check_batch`.
+        """
+        check_batch(batch)
+        scores = similarity(batch.text, batch.audio)
         return {"score": softplus((scores - self.margin) / self.temperature).mean()}

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,9 +113,12 @@ def meteor(
     check_captions(candidates, references)
     tool = tool or find_meteor()
     command = [tool.java, "-Xmx2G", "-jar", str(tool.jar), "-", "-", "-stdio", "-l", "en", "-norm"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, encoding="utf-8"
+        ) as process,
+    ):
         watch = threading.Timer(timeout_s, process.kill)
         watch.start()
         try:
@@ -126,11 +130,21 @@ def meteor(
             sentences = [first, *(float(_read(process)) for _ in candidates[1:])]
             corpus = float(_read(process))
         except (OSError, ValueError) as error:
-            raise MetricUnavailableError("METEOR broke off before it had scored all captions.") from error
+            process.kill()
+            process.wait()
+            complaints.seek(0)
+            raise _broken_off("METEOR", complaints.read()) from error
         finally:
             watch.cancel()
             process.kill()
     return CaptionScore(corpus, CaptionScore.mean_of(sentences).sentences)
+
+
+def _broken_off(metric: str, complaints: str) -> MetricUnavailableError:
+    """One line, with the last thing that the program said of its trouble."""
+    lines = [line.strip() for line in complaints.splitlines() if line.strip()]
+    reason = f" It said: {textwrap.shorten(lines[-1], 200)}" if lines else ""
+    return MetricUnavailableError(f"{metric} broke off before it had scored all captions.{reason}")
 
 
 def _clean(text: str) -> str:
@@ -189,7 +203,8 @@ def spice(
             )
             scores = json.loads(answered.read_text(encoding="utf-8"))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise MetricUnavailableError("SPICE broke off before it had scored all captions.") from error
+            told = getattr(error, "stderr", None) or b""
+            raise _broken_off("SPICE", told.decode("utf-8", errors="replace")) from error
     by_number = {int(item["image_id"]): item["scores"]["All"]["f"] for item in scores}
     # SPICE calls the score of a caption without any tuple "NaN"; such a caption says nothing and scores zero.
     figures = [float(by_number[number]) for number in range(len(candidates))]

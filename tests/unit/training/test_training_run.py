@@ -21,7 +21,7 @@ from training.export import export, open_run
 from training.material import Material, Places, gather, learned_clips
 from training.measure import MODEL
 from training.run import LOG_FILE, train
-from training.tower import Towers, join_towers
+from training.tower import Towers, join_towers, round_as_stored
 
 _RATE_HZ = 32000
 _KINDS = ("tone", "hiss", "clicks")
@@ -35,6 +35,8 @@ _SETTINGS = (
     "data.held_out_sources=[outside]",
     "data.duplicate_similarity=1.0",
     "trunk.shortest_s=0.3",
+    "trunk.taps=[9, 14]",
+    "head.input_dropout=0.0",
     "head.dimension=32",
     "head.hidden=32",
     "head.dropout=0.0",
@@ -98,7 +100,7 @@ def set_batch_norms(trunk: MobileNetTrunk) -> None:
 
 def small_towers() -> Towers:
     torch.manual_seed(0)
-    trunk = create_encoder("mn04").trunk
+    trunk = create_encoder("mn04", taps=(9, 14)).trunk
     assert isinstance(trunk, MobileNetTrunk)
     set_batch_norms(trunk)
     vocabulary = {"[UNK]": 0, **{word: row for row, word in enumerate(_WORDS, start=1)}}
@@ -114,7 +116,7 @@ def small_towers() -> Towers:
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
     }
     text = create_text_tower("minilm-l6", vocabulary=32, layers=1, hidden=64)
-    text.half().float()
+    round_as_stored(trunk, text)
     return join_towers(trunk, text, json.dumps(tokenizer).encode())
 
 

@@ -15,6 +15,7 @@ from training.losses.triplet_max import TripletMax
 from training.losses.triplet_sum import TripletSum
 from training.losses.triplet_weighted import TripletWeighted
 from training.losses.weighted_sum import WeightedSum, teacher_agreement
+from training.optim import OptimiserConfig, create_optimiser, decay_groups
 
 # Rows are texts, columns sounds.
 COSINES = [[0.9, 0.8, 0.1], [0.3, 0.6, 0.5], [0.2, 0.7, 0.4]]
@@ -276,3 +277,51 @@ def test_that_agreement_is_the_mean_cosine_without_gradient():
     agreement = teacher_agreement([first, second])
     assert agreement.tolist() == [[0.5, 0.5]]
     assert not agreement.requires_grad
+
+
+def test_that_an_optimiser_learns_the_numbers_of_the_sigmoid_loss_at_their_own_rate():
+    loss = WeightedSum(losses={"sigmoid": SigmoidLoss(), "nt-xent": NtXent()}, weights={"sigmoid": 1.0, "nt-xent": 1.0})
+    config = OptimiserConfig(learning_rate=2e-5, weight_decay=0.5)
+    layer = torch.nn.Linear(5, 5)
+    optimiser = create_optimiser([*decay_groups("layer", layer), *decay_groups("loss", loss)], config)
+    rates = {id(p): (g["lr"], g["weight_decay"]) for g in optimiser.param_groups for p in g["params"]}
+    sigmoid = loss.losses["sigmoid"]
+    assert rates[id(sigmoid.log_scale)] == rates[id(sigmoid.bias)] == (0.1, 0.0)
+    assert rates[id(layer.weight)] == (2e-5, 0.5)
+    before = float(sigmoid.bias.detach())
+    total(loss(random_batch(dtype=torch.float32))).backward()
+    optimiser.step()
+    # Adam's first step is as long as the learning rate.
+    assert abs(float(sigmoid.bias.detach()) - before) == pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["nt-xent", "estimated-correspondence", "unheard"])
+def test_that_losses_over_tables_are_safe_in_half_precision(name, dtype):
+    loss, exact = create_loss(name), random_batch(64, dtype=torch.float32)
+    half = total(loss(random_batch(64, dtype=dtype)))
+    assert half.dtype == torch.float32
+    assert float(half) == pytest.approx(value(loss, exact), rel=0.03, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["nt-xent", "estimated-correspondence", "unheard"])
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (Batch(torch.zeros(0, 4), torch.zeros(2, 4), torch.zeros(0, 2).bool(), torch.zeros(0, 2)), "at least one"),
+        (
+            Batch(torch.ones(2, 4), torch.ones(2, 5), torch.ones(2, 2).bool(), torch.ones(2, 2)),
+            r"\(2, 4\) and \(2, 5\)",
+        ),
+        (Batch(torch.ones(2, 4), torch.ones(3, 4), torch.ones(3, 2).bool(), torch.ones(2, 3)), r"matches \(2, 3\)"),
+        (Batch(torch.ones(2, 4), torch.ones(3, 4), torch.ones(2, 3).bool(), torch.ones(3, 2)), r"estimates \(2, 3\)"),
+        (Batch(torch.ones(2, 4), torch.ones(3, 4), torch.ones(2, 3), torch.ones(2, 3)), "boolean matches"),
+    ],
+)
+def test_that_tables_of_other_shapes_are_refused(name, batch, message):
+    with pytest.raises(ValueError, match=message):
+        create_loss(name)(batch)
+
+
+def test_that_a_teacher_is_read_at_the_students_temperature_unless_told_otherwise():
+    assert create_loss("estimated-correspondence", temperature=0.07).teacher_temperature == 0.07

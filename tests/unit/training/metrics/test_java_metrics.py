@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ast
+import csv
 import logging
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from reference_parameters import shared_folder
 
 from training.metrics.caption_report import evaluate_captions
 from training.metrics.caption_score import CaptionScore
@@ -106,6 +109,29 @@ def test_that_a_program_that_breaks_off_is_told(tmp_path, body):
         meteor(CANDIDATES, REFERENCES, tool=JavaTool(java, tmp_path / "meteor-1.5.jar"))
     with pytest.raises(MetricUnavailableError, match="SPICE broke off"):
         spice(CANDIDATES, REFERENCES, tool=JavaTool(java, tmp_path / "spice-1.0.jar"))
+
+
+def test_that_the_reason_why_a_program_broke_off_is_told_in_one_line(tmp_path):
+    java = fake_java(tmp_path, "sys.exit('Loading ...\\nError: Could not find the paraphrase table')")
+    for run, name in ((meteor, "METEOR"), (spice, "SPICE")):
+        with pytest.raises(MetricUnavailableError) as caught:
+            run(CANDIDATES, REFERENCES, tool=JavaTool(java, tmp_path / "program.jar"))
+        reason = "It said: Error: Could not find the paraphrase table"
+        assert str(caught.value) == f"{name} broke off before it had scored all captions. {reason}"
+
+
+@pytest.mark.corpus
+@pytest.mark.slow
+def test_that_meteors_own_program_scores_as_it_did_for_the_public_package():
+    try:
+        tool = find_meteor()
+    except MetricUnavailableError as error:
+        pytest.skip(str(error))
+    path = shared_folder() / "golden" / "captioning-metrics-clotho-eval.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))[:100]
+    score = meteor([row["cands"] for row in rows], [ast.literal_eval(row["mrefs"]) for row in rows], tool=tool)
+    assert score.sentences == pytest.approx([float(row["meteor"]) for row in rows], abs=1e-6)
 
 
 def test_that_the_rest_runs_where_java_is_missing(without_tools, caplog):

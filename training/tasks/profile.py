@@ -1,11 +1,12 @@
-"""The retrieval task: from cached features to the losses of a batch.
+"""The task behind the shipped model: profile heads on cached features, several losses, texts without sounds.
 
 Shape legend: n clips, k captions, x extra texts, b batch, e trunk embedding, c classes, s sentence embedding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from core.types import FloatArray, IntArray
 from training.config import LossConfig
+from training.data.sampler import CaptionSampler
 from training.losses import Batch, create_loss
+from training.optim import ParameterGroup, decay_groups
 from training.start import training_free_scores
 
 
@@ -51,8 +54,13 @@ class TrainingSet:
         return [row.nonzero()[:, 0].tolist() for row in self.carries]
 
 
-class RetrievalTask:
-    """Puts a batch through both heads and every loss.
+Validate = Callable[[nn.Module, nn.Module], float]
+
+
+class ProfileTask:
+    """Puts a batch through both heads and every loss; see `training.loop.Task`.
+
+    It draws extra texts while it computes a loss, from a generator of its own: it is `Resumable`.
 
     Args:
         data: What is learned from.
@@ -62,7 +70,9 @@ class RetrievalTask:
         extra_batch: Extra texts drawn for a batch.
         class_name_share: How many of these are class names.
         unheard_batch: The same of texts that describe no sound.
+        batch: Clips in a batch.
         rng: Where chance comes from.
+        validate: A figure of (audio head, text head), higher is better.
     """
 
     def __init__(
@@ -75,7 +85,9 @@ class RetrievalTask:
         extra_batch: int,
         class_name_share: float,
         unheard_batch: int,
+        batch: int,
         rng: np.random.Generator,
+        validate: Validate,
     ) -> None:
         self._data = data
         self.audio_head = audio_head
@@ -85,9 +97,37 @@ class RetrievalTask:
         self._class_name_share = class_name_share
         self._unheard_batch = unheard_batch if len(data.unheard_sentences) else 0
         self._rng = rng
+        self._sampler = CaptionSampler(data.caption_lists(), batch=batch, rng=rng)
+        self._validate = validate
+        self.module: nn.Module = nn.ModuleDict({"audio": audio_head, "text": text_head})
 
-    def loss(self, clips: IntArray, captions: IntArray) -> tuple[Tensor, dict[str, float]]:
+    def steps_per_epoch(self) -> int:
+        """See `training.loop.Task`."""
+        return len(self._sampler)
+
+    def batches(self, epoch: int) -> Iterator[tuple[IntArray, IntArray]]:
+        """Numbers of clips and of captions; the next epoch's, whatever its number."""
+        return self._sampler.epoch()
+
+    def validate(self) -> dict[str, float]:
+        """See `training.loop.Task`."""
+        return {"validation": self._validate(self.audio_head, self.text_head)}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """See `training.loop.Task`."""
+        return decay_groups("heads", self.module)
+
+    def state(self) -> str:
+        """See `training.loop.Resumable`."""
+        return json.dumps(self._rng.bit_generator.state)
+
+    def restore(self, state: str) -> None:
+        """See `training.loop.Resumable`."""
+        self._rng.bit_generator.state = json.loads(state)
+
+    def loss(self, batch: tuple[IntArray, IntArray]) -> tuple[Tensor, dict[str, float]]:
         """The weighted sum of all losses over a batch, and each part by name."""
+        clips, captions = batch
         data = self._data
         view = int(self._rng.integers(len(data.embeddings)))
         logits = data.logits[view][clips]

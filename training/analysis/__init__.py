@@ -1,0 +1,1 @@
+"""How the captions of data sets differ in their language."""

@@ -1,0 +1,1 @@
+"""What a user meets when searching with a model: short questions, exclusions, moments, examples."""

@@ -1,0 +1,125 @@
+"""Augmentation of features and embeddings while training.
+
+Two more are built into encoders, where they belong: structured patchout in PaSST (Koutini et al. 2022;
+`time_patchout`, `frequency_patchout` of `core.encoders.passt`) and frequency warping in ATST-Frame (Primus et al. 2024,
+section 4.2.1; `core.audio.atst_frontend.FrequencyWarping`, which works on any mel spectrogram).
+
+All chance comes from torch's generator: a run that restores it draws the same.
+
+Shape legend: b batch, t frames or words, f mel bins or features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+class SpecAugment(nn.Module):
+    """Blank some stripes in time and some in frequency, for each clip its own; in training only.
+
+    A stripe's width is uniform from 0 to its widest. Park et al. 2019 on spectrograms; Labbe et al. 2023 (section 2.2)
+    on the encoder's embeddings, with `SpecAugment.on_embeddings()`.
+
+    Args:
+        time_stripes: How many in time.
+        time_width: Their widest, in frames.
+        feature_stripes: How many over mel bins or features.
+        feature_width: Their widest, in bins or features.
+        fill: What a blank holds: silence in a log-mel, 0 in embeddings; None: each clip's own mean.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_stripes: int = 2,
+        time_width: int = 64,
+        feature_stripes: int = 2,
+        feature_width: int = 8,
+        fill: float | None = 0.0,
+    ) -> None:
+        super().__init__()
+        if min(time_stripes, time_width, feature_stripes, feature_width) < 0:
+            raise ValueError("stripes and widths are 0 or more")
+        self.time_stripes, self.time_width = time_stripes, time_width
+        self.feature_stripes, self.feature_width = feature_stripes, feature_width
+        self.fill = fill
+
+    @classmethod
+    def on_embeddings(cls) -> SpecAugment:
+        """The captioner's: up to 6 stripes of 4 in time, up to 2 of 2 over features (Labbe et al. 2023)."""
+        return cls(time_stripes=6, time_width=4, feature_stripes=2, feature_width=2)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Blank stripes.
+
+        Args:
+            x: (b, t, f).
+            lengths: (b,) frames that are no padding, so that stripes fall onto the sound; None: all.
+
+        Returns:
+            (b, t, f); the same tensor outside training.
+        """
+        if not self.training:
+            return x
+        b, t, f = x.shape
+        ends = lengths if lengths is not None else torch.full((b,), t, device=x.device)
+        blank = _stripes(ends, t, self.time_stripes, self.time_width)[:, :, None]
+        wide = torch.full((b,), f, device=x.device)
+        blank = blank | _stripes(wide, f, self.feature_stripes, self.feature_width)[:, None, :]
+        if self.fill is not None:
+            return x.masked_fill(blank, self.fill)
+        inside = torch.arange(t, device=x.device) < ends[:, None]
+        total = x.masked_fill(~inside[:, :, None], 0.0).sum(dim=(1, 2))
+        mean = total / (ends * f).clamp(min=1)
+        return torch.where(blank, mean[:, None, None].to(x.dtype), x)
+
+
+def _stripes(ends: Tensor, size: int, count: int, widest: int) -> Tensor:
+    """(b, size) True inside a stripe; stripes lie wholly before a row's end where they fit."""
+    b, device = len(ends), ends.device
+    if not count or not widest:
+        return torch.zeros(b, size, dtype=torch.bool, device=device)
+    widths = torch.minimum(torch.randint(widest + 1, (b, count), device=device), ends[:, None])
+    starts = (torch.rand(b, count, device=device) * (ends[:, None] - widths + 1)).floor()
+    place = torch.arange(size, device=device)
+    inside = (place >= starts[..., None]) & (place < (starts + widths)[..., None])
+    return inside.any(dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """One draw of mixup, to be applied to everything of a batch that is to be mixed alike.
+
+    Attributes:
+        share: Weight of the batch's own rows, 0.5 to 1.
+        partners: (b,) row that is mixed into each.
+    """
+
+    share: float
+    partners: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(b, ...) -> (b, ...)."""
+        if len(x) != len(self.partners):
+            raise ValueError(f"this mixture is of {len(self.partners)} rows, not of {len(x)}")
+        return self.share * x + (1.0 - self.share) * x[self.partners]
+
+
+def draw_mixture(batch: int, *, alpha: float = 0.4, device: torch.device | None = None) -> Mixture:
+    """Mixup (Zhang et al. 2018) as the captioner uses it (Labbe et al. 2023, section 2.2).
+
+    One share for the batch, the larger of a draw from Beta(alpha, alpha) and its rest, so that a row stays mostly
+    itself: its target is not mixed. Apply the draw to the frames and to the embeddings of the input words.
+
+    Args:
+        batch: b.
+        alpha: 0: nothing is mixed.
+        device: Of what will be mixed.
+    """
+    if alpha < 0:
+        raise ValueError(f"alpha is 0 or more, not {alpha}")
+    drawn = float(torch.distributions.Beta(alpha, alpha).sample()) if alpha else 1.0
+    return Mixture(max(drawn, 1.0 - drawn), torch.randperm(batch, device=device))

@@ -1,0 +1,186 @@
+"""The study: the small version of every published row on one folder of described sounds.
+
+It can be stopped and started again at any time, also part by part: finished runs are not run again, and the document is
+written from what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import KnownError
+from training.captioning.run import train as train_captioner
+from training.checkpoint import write_whole
+from training.recipe import load_any, recipe_path
+from training.retrieval.captioner import write_captions
+from training.retrieval.config import AuxiliaryRecipe, RetrievalRecipe
+from training.retrieval.encoder import Places
+from training.retrieval.material import CAPTIONS_FILE
+from training.retrieval.run import FIGURES_FILE, Shelf, train
+from training.table import Row, collect, write_report
+
+TIME_FILE = "seconds.json"
+_logger = logging.getLogger(__name__)
+
+
+class StudyError(KnownError):
+    """The study has no such part."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """One recipe of a part.
+
+    Attributes:
+        recipe: Below `configs/small`.
+        seeds: How many. Runs of the same seed lie side by side, and refer to each other by name.
+    """
+
+    recipe: str
+    seeds: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One paper's rows.
+
+    Attributes:
+        title: For people.
+        runs: In an order in which each finds what it refers to.
+    """
+
+    title: str
+    runs: tuple[StudyRun, ...]
+
+
+def _runs(*names: str, seeds: int = 3) -> tuple[StudyRun, ...]:
+    return tuple(StudyRun(name, seeds) for name in names)
+
+
+_LOSSES = ("triplet-sum", "triplet-max", "triplet-weighted", "nt-xent")
+PARTS: dict[str, Part] = {
+    "mei": Part(
+        "Losses at batch 32 and 128 (Mei et al. 2022)",
+        _runs(*(f"mei-{loss}" for loss in _LOSSES), *(f"mei-{loss}-128" for loss in _LOSSES)),
+    ),
+    "primus": Part(
+        "Estimated correspondences (Primus et al. 2024)",
+        _runs(
+            "primus-stage1",
+            "primus-stage1-mlp",
+            "primus-stage1-frames",
+            "primus-stage2-none",
+            "primus-stage2-m1",
+            "primus-stage2-m3",
+            "primus-stage2-sum",
+        ),
+    ),
+    "tymofieiev": Part(
+        "Sigmoid, encoder learning rate, text-aware pooling (Tymofieiev 2025)",
+        _runs(
+            "tymofieiev-nt-xent",
+            "tymofieiev-sigmoid",
+            "tymofieiev-mean",
+            "tymofieiev-tap",
+            "tymofieiev-tuned",
+            "tymofieiev-tuned-slower",
+        ),
+    ),
+    "xin": Part(
+        "Hierarchical interaction and auxiliary captions (Xin and Zou)",
+        (
+            *_runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
+            *_runs("xin-captioner", seeds=1),
+            *_runs("xin-ac-none", "xin-ac-da", "xin-ac-fi", "xin-ac-tcm", "xin-ac-hci"),
+        ),
+    ),
+    "labbe": Part(
+        "A captioner as retriever, and perturbed captions (Labbé et al. 2023)",
+        _runs("labbe", "labbe-scenes", seeds=1),
+    ),
+}
+
+
+def planned(parts: str) -> Iterator[tuple[str, StudyRun, int]]:
+    """Every run of the chosen parts: part, run, seed; all of one seed first, so that an early stop tells most.
+
+    Raises:
+        StudyError: There is no such part.
+    """
+    chosen = list(PARTS) if parts == "all" else [name.strip() for name in parts.split(",")]
+    for name in chosen:
+        if name not in PARTS:
+            raise StudyError(f"The study has no part {name}.", f"There are: all, {', '.join(PARTS)}.")
+    for seed in range(max(run.seeds for name in chosen for run in PARTS[name].runs)):
+        for name in chosen:
+            yield from ((name, run, seed) for run in PARTS[name].runs if seed < run.seeds)
+
+
+def run_study(data: Path, out: Path, cache: Path, *, parts: str = "all", document: Path | None = None) -> None:
+    """Run what is not finished, and report what is.
+
+    Args:
+        data: A folder of described sounds.
+        out: For the runs: `seedN/RECIPE`.
+        cache: For features.
+        parts: "all", or names with commas between.
+        document: Gets tables of all that is finished.
+
+    Raises:
+        KnownError: Something is missing or damaged, or the disk is full.
+    """
+    shelf = Shelf()
+    for _, run, seed in planned(parts):
+        folder = out.resolve() / f"seed{seed}" / run.recipe
+        # Captions are written once, for all seeds.
+        overrides = [f"seed={seed}"]
+        recipe = load_any(recipe_path(f"small/{run.recipe}"), overrides)
+        places = Places(data, Path("weights"), cache, folder.parent)
+        began = time.perf_counter()
+        if isinstance(recipe, AuxiliaryRecipe):
+            if not (folder / CAPTIONS_FILE).is_file():
+                write_captions(recipe, places, folder, device="cpu")
+                _note_time(folder, began)
+            continue
+        if (folder / FIGURES_FILE).is_file():
+            continue
+        if isinstance(recipe, RetrievalRecipe) and recipe.auxiliary is not None and seed:
+            captions = str(out.resolve() / "seed0" / recipe.auxiliary.captions)
+            recipe = load_any(recipe_path(f"small/{run.recipe}"), [*overrides, f"auxiliary.captions={captions}"])
+        _logger.info("%s, seed %d", run.recipe, seed)
+        if recipe.task == "captioning":
+            train_captioner(recipe, places, folder, device="cpu")
+        else:
+            train(recipe, places, folder, device="cpu", shelf=shelf)
+        _note_time(folder, began)
+    for name in PARTS if parts == "all" else parts.split(","):
+        rows = part_rows(out, name.strip())
+        if rows:
+            write_report(rows, out / "report" / name.strip(), data="the corpus")
+    if document is not None:
+        from training.finding import write_document
+
+        write_document(out, document)
+
+
+def _note_time(folder: Path, began: float) -> None:
+    # A run that was stopped in between tells the time of its last leg only.
+    write_whole(folder / TIME_FILE, json.dumps({"seconds": round(time.perf_counter() - began, 1)}).encode())
+
+
+def part_rows(out: Path, part: str) -> list[Row]:
+    """A part's finished runs, in the order in which they are planned."""
+    names = [run.recipe for run in PARTS[part].runs]
+    folders = [out / f"seed{seed}" / name for name in names for seed in range(3)]
+    finished = [folder for folder in folders if (folder / FIGURES_FILE).is_file()]
+    return collect(finished) if finished else []
+
+
+def all_rows(out: Path) -> dict[str, Row]:
+    """Every finished row by its recipe."""
+    return {row.name: row for part in PARTS for row in part_rows(out, part)}

@@ -1,6 +1,8 @@
 # `make demo` and `make test` are all that a fresh checkout needs; both set everything up in .venv first.
 PYTHON ?= python3
 VENV := .venv
+# The folder of the corpus, of texts and of published weights.
+SHARED ?= $(or $(EARSHOT_SHARED),../shared)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -34,8 +36,17 @@ bench: $(READY)
 
 # The small version of every published row, on the corpus; PART=mei runs one paper's. It goes on where it was stopped.
 study: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m training study --data $${EARSHOT_SHARED:-../shared}/corpus --out .cache/study \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training study --data $(SHARED)/corpus --out .cache/study \
 		--cache .cache/features --part $(or $(PART),all) --document docs/study.md
+
+# Both models that ship, anew. SENTENCES is the published folder of all-MiniLM-L6-v2 (see docs/models.md).
+models: $(READY)
+	@test -n "$(SENTENCES)" || { echo "Please give the folder of all-MiniLM-L6-v2: make models SENTENCES=..." >&2; exit 1; }
+	@for name in earshot-base earshot-captioner; do \
+		EARSHOT_CORPUS=$(SHARED)/corpus EARSHOT_TEXTS=$(SHARED)/text EARSHOT_TRUNK=$(SHARED)/weights/mn04_as_mAP_432.pt \
+		EARSHOT_SENTENCES="$(SENTENCES)" OMP_NUM_THREADS=1 sh -c "$(BIN)/python -m training train $$name --out .cache/runs/$$name --cache .cache/features && \
+		$(BIN)/python -m training export .cache/runs/$$name --cache .cache/features --model resources/models/$$name" || exit 1; \
+	done
 
 samples: $(READY)
 	@$(BIN)/python packaging/samples/render.py

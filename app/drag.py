@@ -7,10 +7,12 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from PySide6.QtCore import QByteArray, QMimeData, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -22,7 +24,10 @@ from core.errors import KnownError
 from core.types import Span
 
 if TYPE_CHECKING:
+    from app.jobs import JobRunner
+    from app.jobs.runner import JobHandle
     from app.settings import Settings
+    from core.jobs import CancelToken, Event
 
 # What only Earshot itself understands: which stretch of which file is meant.
 ROWS_MIME = "application/x-earshot-rows"
@@ -30,6 +35,9 @@ _URLS_MIME = "text/uri-list"
 _MOST_LOOKED_AT = 2_000
 _MIB = 1 << 20
 _DAY_S = 86_400
+# A longer region is begun with the drag; a drop waits no longer for it than the other program would for us.
+_LONG_S = 20.0
+_PATIENCE_S = 4.0
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +76,103 @@ def region_cache(settings: Settings) -> CacheFolder:
     return CacheFolder(caches.place() / "regions", caches.regions_mib * _MIB, spared_s=caches.region_days * _DAY_S)
 
 
+def file_url(path: Path) -> QUrl:
+    """A file's address. Names that are no UTF-8 keep their very bytes, which `QUrl.fromLocalFile` would lose."""
+    name = os.fsencode(path)
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return QUrl.fromEncoded(QByteArray(b"file://" + quote_from_bytes(name).encode("ascii")))
+    return QUrl.fromLocalFile(str(path))
+
+
+def local_path(url: QUrl) -> Path:
+    """The file of an address, whatever bytes its name is made of."""
+    path = url.toLocalFile()
+    if "\ufffd" in path and os.name == "posix":
+        encoded = bytes(url.toEncoded(QUrl.ComponentFormattingOption.FullyEncoded).data())
+        return Path(os.fsdecode(unquote_to_bytes(encoded.removeprefix(b"file://"))))
+    return Path(path)
+
+
 def mime_for_rows(rows: Sequence[Draggable]) -> QMimeData:
     """Rows as their files, which every program takes, with the matched moments for ourselves."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(row.path)) for row in rows])
+    data.setUrls([file_url(row.path) for row in rows])
     data.setData(ROWS_MIME, _packed((row.path, row.span) for row in rows))
     return data
+
+
+class RegionRendering:
+    """A region on its way to a WAV file; made at once when it is asked for, or ahead on another thread.
+
+    Args:
+        path: The file.
+        span: The stretch.
+        handles_s: What to add before and after it.
+        cache: Where the file is made.
+    """
+
+    def __init__(self, path: Path, span: Span, *, handles_s: float, cache: CacheFolder) -> None:
+        self.path, self.span, self.handles_s = path, span, handles_s
+        self._cache = cache
+        self._handle: JobHandle | None = None
+        self._done = threading.Event()
+        self._made: Path | None = None
+        self._error: KnownError | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether making it may take longer than a drop may wait."""
+        return self.span.duration_s + 2 * self.handles_s > _LONG_S
+
+    def is_of(self, path: Path, span: Span, handles_s: float) -> bool:
+        """Whether this is that region."""
+        return (self.path, self.span, self.handles_s) == (path, span, handles_s)
+
+    def begin(self, runner: JobRunner, *, on_ready: Callable[[], object]) -> None:
+        """Make it in the background, unless that was begun already."""
+        if self._handle is not None:
+            return
+
+        def job(cancel: CancelToken) -> Iterator[Event]:
+            try:
+                self._make(cancel)
+            finally:
+                self._done.set()
+            yield from ()
+
+        def failed(error: BaseException) -> None:
+            _log.info("a region was not rendered: %s", error)
+
+        self._handle = runner.run(
+            job, on_event=lambda _: None, on_finished=on_ready, on_failed=failed, name="render a region"
+        )
+
+    def cancel(self) -> None:
+        """Break off what `begin` began."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def result(self) -> Path | None:
+        """The file, waited for a few seconds; None if it is still being made.
+
+        Raises:
+            KnownError: It cannot be made.
+        """
+        if self._handle is None:
+            self._make(None)
+        elif not self._done.wait(_PATIENCE_S):
+            return None
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+    def _make(self, cancel: CancelToken | None) -> None:
+        try:
+            self._made = render_region(self.path, self.span, handles_s=self.handles_s, cache=self._cache, cancel=cancel)
+        except KnownError as error:
+            self._error = error
 
 
 class RegionMimeData(QMimeData):
@@ -82,26 +181,25 @@ class RegionMimeData(QMimeData):
     Our own window is told by `ROWS_MIME` what is meant, and never asks for the file.
 
     Args:
-        path: The file.
-        span: The stretch.
-        handles_s: What to add before and after it.
-        cache: Where the file is made, and held from then on.
+        rendering: The region.
+        cache: Holds the file from when it was handed out.
         on_failed: Told why it could not be made.
+        on_unready: Called when the drop came before a long region was written.
     """
 
     def __init__(
         self,
-        path: Path,
-        span: Span,
+        rendering: RegionRendering,
         *,
-        handles_s: float,
         cache: CacheFolder,
         on_failed: Callable[[KnownError], object],
+        on_unready: Callable[[], object],
     ) -> None:
         super().__init__()
-        self._path, self._span, self._handles_s = path, span, handles_s
-        self._cache, self._on_failed = cache, on_failed
-        self._failed = False
+        self._rendering, self._cache = rendering, cache
+        self._on_failed, self._on_unready = on_failed, on_unready
+        self._is_told = False
+        self.was_asked = False
         self.rendered: Path | None = None
 
     def formats(self) -> list[str]:
@@ -112,21 +210,28 @@ class RegionMimeData(QMimeData):
 
     def retrieveData(self, mime_type: str, preferred: Any) -> Any:
         if mime_type == ROWS_MIME:
-            return QByteArray(_packed([(self._path, self._span)]))
+            return QByteArray(_packed([(self._rendering.path, self._rendering.span)]))
         if mime_type != _URLS_MIME:
             return None
         path = self._render()
-        return None if path is None else [QUrl.fromLocalFile(str(path))]
+        return None if path is None else [file_url(path)]
 
     def _render(self) -> Path | None:
-        if self.rendered is None and not self._failed:
-            try:
-                self.rendered = render_region(self._path, self._span, handles_s=self._handles_s, cache=self._cache)
-            except KnownError as error:
-                self._failed = True
-                self._on_failed(error)
-            else:
-                self._cache.hold(self.rendered)
+        """The file; what goes wrong is told once a drag, however often a program asks."""
+        self.was_asked = True
+        if self.rendered is not None or self._is_told:
+            return self.rendered
+        try:
+            self.rendered = self._rendering.result()
+        except KnownError as error:
+            self._is_told = True
+            self._on_failed(error)
+            return None
+        if self.rendered is None:
+            self._is_told = True
+            self._on_unready()
+        else:
+            self._cache.hold(self.rendered)
         return self.rendered
 
 
@@ -138,7 +243,7 @@ def classify_drop(data: QMimeData) -> Drop:
             return Drop("rows", tuple(path for path, _ in rows), tuple(span for _, span in rows))
     if not data.hasUrls():
         return Drop(None)
-    paths = [Path(url.toLocalFile()) for url in data.urls()[:_MOST_LOOKED_AT] if url.isLocalFile()]
+    paths = [local_path(url) for url in data.urls()[:_MOST_LOOKED_AT] if url.isLocalFile()]
     folders = tuple(path for path in paths if os.path.isdir(path))  # noqa: PTH112 - never raises
     if folders:
         return Drop("folders", folders)
@@ -155,8 +260,8 @@ def examples_of(data: QMimeData) -> list[tuple[Path, Span | None]]:
 def copy_files(paths: Sequence[Path]) -> None:
     """Put files on the clipboard: pasted as files into a file manager, as paths into a text."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    data.setText("\n".join(str(path) for path in paths))
+    data.setUrls([file_url(path) for path in paths])
+    data.setText("\n".join(os.fsencode(path).decode("utf-8", "replace") for path in paths))
     QGuiApplication.clipboard().setMimeData(data)
 
 
@@ -181,7 +286,7 @@ def reveal(path: Path, *, start: Callable[[list[str]], object] | None = None) ->
     except OSError as error:
         _log.info("the file manager cannot be started: %s", error)
         return False
-    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+    return QDesktopServices.openUrl(file_url(path.parent))
 
 
 def _start(arguments: list[str]) -> None:

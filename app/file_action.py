@@ -46,6 +46,7 @@ class FileActions(QObject):
         results.rating_requested.connect(self.set_rating)
         results.tag_requested.connect(self.add_tag)
         results.collection_requested.connect(self.add_to_collection)
+        results.collection_left.connect(self.remove_from_collection)
         results.copy_path_requested.connect(self.copy_files)
         results.reveal_requested.connect(lambda row: self.reveal(row.path))
         results.caption_copy_requested.connect(self.copy_text)
@@ -74,6 +75,10 @@ class FileActions(QObject):
             self.collection_wanted.emit([int(file_id) for file_id in file_ids])
             return
         self._change(file_ids, lambda ids: self._library.add_to_collection(collection_id, ids), collections=True)
+
+    def remove_from_collection(self, file_ids: Sequence[int], collection_id: int) -> None:
+        """Take files out of a collection; they stay in the library."""
+        self._change(file_ids, lambda ids: self._library.remove_from_collection(collection_id, ids), collections=True)
 
     def regenerate_captions(self, file_ids: Sequence[int]) -> None:
         """Have captions written anew."""

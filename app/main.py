@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from app.errors import ErrorCentre, Hooks, program_version, start_logging, stop_logging
@@ -16,12 +15,11 @@ from app.panels.main_window import MainWindow
 from app.settings import Settings
 from app.shortcut import ShortcutMap
 from app.theme import apply_theme, icon
-from core.config import RESOURCES
+from app.translation import install_translations
 
 if TYPE_CHECKING:
     from app.__main__ import Options
 
-TRANSLATIONS = RESOURCES / "translations"
 # How often a thread that computes offers the interpreter to others; the default of 5 ms is felt while scrolling.
 _SWITCH_S = 0.001
 
@@ -47,7 +45,7 @@ class Program:
         if notice:
             self.errors.notice(notice)
         install_translations(self.application, self.settings.look.language)
-        apply_theme(self.application, self.settings.look.theme)
+        apply_theme(self.application, self.settings.look.theme, is_still=self.settings.look.reduced_motion)
         self.application.setWindowIcon(icon("ear", 64, colour="accent"))
         self.window = MainWindow(
             runner=JobRunner(self.errors),
@@ -79,18 +77,3 @@ class Program:
 def run(options: Options) -> int:
     """Open the window and return when it was closed; returns the exit status."""
     return Program(options).run()
-
-
-def install_translations(application: QApplication, language: str = "") -> list[QTranslator]:
-    """Load our own and Qt's translations for a language, or for that of the system."""
-    locale = QLocale(language) if language else QLocale.system()
-    installed = []
-    for name, folder in (
-        ("earshot", str(TRANSLATIONS)),
-        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
-    ):
-        translator = QTranslator(application)
-        if translator.load(locale, name, "_", folder):
-            application.installTranslator(translator)
-            installed.append(translator)
-    return installed

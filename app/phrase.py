@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-
-def _tr(text: str, count: int = -1) -> str:
-    return QCoreApplication.translate("Phrase", text, "", count)
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 
 def counted(number: int) -> str:
@@ -16,7 +15,7 @@ def counted(number: int) -> str:
 
 def sounds(number: int) -> str:
     """A number of sounds: "1 sound", "18,204 sounds"."""
-    return _tr("1 sound") if number == 1 else _tr("{0} sounds").format(counted(number))
+    return translate("Phrase", "1 sound") if number == 1 else translate("Phrase", "{0} sounds").format(counted(number))
 
 
 def clock(seconds: float) -> str:
@@ -30,28 +29,32 @@ def clock(seconds: float) -> str:
 def hours(seconds: float) -> str:
     """A long playing time: "45 min", "12 h"."""
     if seconds < 3600:
-        return _tr("{0} min").format(max(1, round(seconds / 60)) if seconds > 0 else 0)
-    return _tr("{0} h").format(counted(round(seconds / 3600)) if seconds >= 36_000 else f"{seconds / 3600:.1f}")
+        return translate("Phrase", "{0} min").format(max(1, round(seconds / 60)) if seconds > 0 else 0)
+    return translate("Phrase", "{0} h").format(
+        counted(round(seconds / 3600)) if seconds >= 36_000 else f"{seconds / 3600:.1f}"
+    )
 
 
 def time_left(seconds: float) -> str:
     """How long something will go on, no more exact than it is known."""
     if seconds < 10:
-        return _tr("a few seconds left")
+        return translate("Phrase", "a few seconds left")
     if seconds < 60:
-        return _tr("{0} s left").format(round(seconds / 10) * 10)
+        return translate("Phrase", "{0} s left").format(round(seconds / 10) * 10)
     if seconds < 5_400:
-        return _tr("{0} min left").format(round(seconds / 60))
-    return _tr("{0} h left").format(f"{seconds / 3600:.1f}" if seconds < 36_000 else counted(round(seconds / 3600)))
+        return translate("Phrase", "{0} min left").format(round(seconds / 60))
+    return translate("Phrase", "{0} h left").format(
+        f"{seconds / 3600:.1f}" if seconds < 36_000 else counted(round(seconds / 3600))
+    )
 
 
 def pace(per_second: float) -> str:
     """How fast files are done: "312/s", "0.4/s", "20/min"."""
     if per_second >= 10:
-        return _tr("{0}/s").format(counted(round(per_second)))
+        return translate("Phrase", "{0}/s").format(counted(round(per_second)))
     if per_second >= 1:
-        return _tr("{0}/s").format(f"{per_second:.1f}")
-    return _tr("{0}/min").format(f"{per_second * 60:.0f}")
+        return translate("Phrase", "{0}/s").format(f"{per_second:.1f}")
+    return translate("Phrase", "{0}/min").format(f"{per_second * 60:.0f}")
 
 
 def size(number_of_bytes: int) -> str:

@@ -42,12 +42,14 @@ class PlayerController(QObject):
         state_changed: (PlayState)
         moved: (float) the moment that is heard, in seconds, while it moves.
         options_changed: Speed, direction, loop, region, gain or output is another.
+        device_changed: The device failed, or works again; see `device_problem`.
     """
 
     sound_changed = Signal()
     state_changed = Signal(object)
     moved = Signal(float)
     options_changed = Signal()
+    device_changed = Signal()
     _stirred = Signal()
 
     def __init__(
@@ -81,7 +83,9 @@ class PlayerController(QObject):
         self._is_loaded = False
         self._state = PlayState.STOPPED
         self._position_s = 0.0
-        self._told_device = ""
+        self._is_asked = True
+        self._told_by_dialog = False
+        self._device_problem = ""
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(_FRAMES_MS)
@@ -135,13 +139,19 @@ class PlayerController(QObject):
         """The device asked for."""
         return self._player.choice
 
-    def open(self, path: Path, *, start_s: float = 0.0, play: bool) -> None:
+    @property
+    def device_problem(self) -> str:
+        """Why nothing can be heard, or an empty string."""
+        return self._device_problem
+
+    def open(self, path: Path, *, start_s: float = 0.0, play: bool, is_asked: bool = True) -> None:
         """Take a sound to hand, in place of the one before.
 
         Args:
             path: The file.
             start_s: Where it begins to play.
             play: Whether it does so at once. If not, the one before stops.
+            is_asked: Whether the user asked to hear it; it may also play by itself.
         """
         is_other = path != self._path
         self._path, self._start_s, self._is_loaded = path, start_s, False
@@ -150,7 +160,7 @@ class PlayerController(QObject):
             self._player.set_options(replace(self._player.options, region=None, channel=None))
             self.options_changed.emit()
         if play:
-            self._play(start_s)
+            self._play(start_s, is_asked=is_asked)
         else:
             self._player.stop()
             self._position_s = start_s
@@ -165,6 +175,7 @@ class PlayerController(QObject):
 
     def toggle(self) -> None:
         """Play or pause."""
+        self._is_asked = True
         if self.is_playing:
             self._player.pause()
             self._look()
@@ -264,7 +275,7 @@ class PlayerController(QObject):
         self._settings.audio.output_device = choice.device or None
         first = choice.first_channel + 1
         self._settings.audio.output_channels = [first, first + 1] if choice.first_channel else []
-        self._told_device = ""
+        self._set_device_problem("")
         self._player.set_output(choice)
         self.options_changed.emit()
 
@@ -281,9 +292,10 @@ class PlayerController(QObject):
         status = self._player.status()
         return status.info if status.path == self._path else None
 
-    def _play(self, position_s: float) -> None:
+    def _play(self, position_s: float, *, is_asked: bool = True) -> None:
         if self._path is None:
             return
+        self._is_asked = is_asked
         self._is_loaded = True
         self._position_s = self._start_s = position_s
         self._player.play(self._path, position_s)
@@ -306,7 +318,8 @@ class PlayerController(QObject):
         while (problem := self._player.take_problem()) is not None:
             self._tell(problem)
         if status.state in (PlayState.PLAYING, PlayState.PAUSED):
-            self._told_device = self._told_device if status.state is PlayState.PAUSED else ""
+            if status.state is PlayState.PLAYING:
+                self._set_device_problem("")
             self._follow(status)
         elif status.state is PlayState.STOPPED and self._state is not PlayState.STOPPED:
             self._rest(status)
@@ -333,12 +346,24 @@ class PlayerController(QObject):
     def _tell(self, problem: KnownError) -> None:
         if not isinstance(problem, DeviceError):
             self._errors.notice(str(problem))
-        elif self._told_device != problem.message:
-            # Once: going through a list without a device must not open a dialog at every row.
-            self._told_device = problem.message
+            return
+        # Going through a list without a device must not open a dialog at all, and a key no more than one.
+        is_new = self._device_problem != str(problem)
+        was_told = self._told_by_dialog and not is_new
+        self._set_device_problem(str(problem))
+        if self._is_asked and not was_told:
+            self._told_by_dialog = True
             self._errors.known(problem)
+        elif is_new:
+            self._errors.notice(str(problem))
         else:
             _log.info("still: %s", problem)
+
+    def _set_device_problem(self, problem: str) -> None:
+        if problem != self._device_problem:
+            self._device_problem = problem
+            self._told_by_dialog = False
+            self.device_changed.emit()
 
 
 def _lies_in(position_s: float, region: Span) -> bool:

@@ -172,6 +172,15 @@ class SearchController(QObject):
         else:
             self._debounce.start()
 
+    def forget(self) -> None:
+        """Something else is shown now: nothing is asked any more, and an answer on its way is dropped."""
+        self._number += 1
+        self._question = None
+        self._must_follow = False
+        self._debounce.stop()
+        self._refresh.stop()
+        self._set_busy(False)
+
     def refresh(self) -> None:
         """The library has changed: ask the same again before long."""
         if self._question is not None and not self._refresh.isActive():

@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 SETTINGS_FILE = "settings.json"
 _log = logging.getLogger(__name__)
 
-Name = Annotated[str, Field(max_length=500)]
+
+def _writable(value: object) -> object:
+    """Names of files may hold bytes that are no text; JSON cannot keep them, so they are spelled out."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+Name = Annotated[str, BeforeValidator(_writable), Field(max_length=4_096)]
 
 
 def default_settings_file() -> Path:
@@ -83,7 +89,7 @@ class Audio(Section):
     loop: bool = False
     skip_silence: bool = False
     gain_db: Annotated[float, Field(ge=-60, le=24)] = 0.0
-    speed: Annotated[float, Field(ge=0.1, le=4)] = 1.0
+    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
     reverse: bool = False
 
 
@@ -151,7 +157,6 @@ class Settings(Section):
         library: The library's folder; the platform's if empty.
         model: Id of the model to search with; the bundled one if empty.
         device: Where sounds are embedded.
-        clap_folders: Folders of CLAP checkpoints that the user pointed at.
         check_online: Whether the program may ask the network for anything. Nothing does at present.
         shortcuts: Keys by action, where they differ from the defaults; see `app.shortcut`.
     """
@@ -159,7 +164,6 @@ class Settings(Section):
     library: Name = ""
     model: Name = ""
     device: Literal["auto", "cuda", "cpu"] = "auto"
-    clap_folders: list[Name] = []
     check_online: Literal[False] = False
     look: Look = Look()
     layout: Layout = Layout()

@@ -121,6 +121,15 @@ LIGHT = Tokens(
 )
 _THEMES: dict[ThemeName, Tokens] = {"dark": DARK, "light": LIGHT}
 _current: ThemeName = "dark"
+_system_effects: dict[Qt.UIEffect, bool] = {}
+_STILL = "\n* { widget-animation-duration: 0; }\n"
+_EFFECTS = (
+    Qt.UIEffect.UI_AnimateMenu,
+    Qt.UIEffect.UI_FadeMenu,
+    Qt.UIEffect.UI_AnimateCombo,
+    Qt.UIEffect.UI_AnimateTooltip,
+    Qt.UIEffect.UI_FadeTooltip,
+)
 
 
 def tokens() -> Tokens:
@@ -139,15 +148,29 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def apply_theme(application: QApplication, wanted: Literal["dark", "light", "system"] = "dark") -> None:
-    """Give the application a palette, a style sheet and a font; may be called again to switch."""
+def apply_theme(
+    application: QApplication, wanted: Literal["dark", "light", "system"] = "dark", *, is_still: bool = False
+) -> None:
+    """Give the application a palette, a style sheet and a font; may be called again to switch.
+
+    Args:
+        application: Whose windows.
+        wanted: Which theme.
+        is_still: Whether nothing may move by itself: no fading menus, no gliding scroll bars, no blinking cursor.
+    """
     global _current
     _current = _resolve(wanted)
     if application.style().objectName() != "fusion":
         application.setStyle("Fusion")
     application.setFont(body_font())
     application.setPalette(palette(tokens()))
-    application.setStyleSheet(style_sheet(tokens()))
+    application.setStyleSheet(style_sheet(tokens()) + (_STILL if is_still else ""))
+    for effect in _EFFECTS:
+        own = _system_effects.setdefault(effect, application.isEffectEnabled(effect))
+        application.setEffectEnabled(effect, own and not is_still)
+    hints = application.styleHints()
+    # A negative time gives the system's back.
+    hints.setCursorFlashTime(0 if is_still else -1)
 
 
 def body_font() -> QFont:

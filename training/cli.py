@@ -357,6 +357,19 @@ def _evaluate_model(model: Path, data: Path, recipe: str, kinds: bool, outside_s
         print_kinds(_console, scorings)
 
 
+@app.command("assess")
+def assess(
+    model: Annotated[Path, typer.Argument(help="Folder of a search model.")],
+    data: Data,
+    threads: Threads = 1,
+) -> None:
+    """What a user meets: short questions, negatives, moments, examples, on the test split."""
+    from training.assess.command import assess as measure
+
+    torch.set_num_threads(threads)
+    measure(model, data, _console)
+
+
 @app.command("report")
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or folders that hold some.")],

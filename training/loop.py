@@ -267,7 +267,9 @@ class _Run:
             row = {"epoch": at.epoch, **figures, **means}
             at.rows.append(row)
             monitor.epoch(at.step, {**figures, **means})
-            _logger.info("epoch %d: %s", at.epoch, ", ".join(f"{name} {value:.4f}" for name, value in row.items()))
+            # The parts of the loss stand in log.csv.
+            told = {name: value for name, value in row.items() if name != "epoch" and "/" not in name}
+            _logger.info("epoch %d: %s", at.epoch, ", ".join(f"{name} {value:.4f}" for name, value in told.items()))
             self._judge(figures)
             out_of_patience = config.patience is not None and at.epoch - at.best_epoch >= config.patience
             at.finished = at.epoch == config.epochs or out_of_patience

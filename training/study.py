@@ -96,7 +96,7 @@ PARTS: dict[str, Part] = {
         (
             *_runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
             *_runs("xin-captioner", seeds=1),
-            *_runs("xin-ac-none", "xin-ac-da", "xin-ac-fi", "xin-ac-tcm", "xin-ac-hci"),
+            *_runs("xin-ac-none", "xin-ac-da", "xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
         ),
     ),
     "labbe": Part(

@@ -10,6 +10,9 @@ from app.delegates.ink import RELEVANCE_WIDTH_PX, Ink
 from app.models.results import ResultsModel
 from app.theme import icon_pixmap
 
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
+
 Index = QModelIndex | QPersistentModelIndex
 CAPTION_ROW_PX = 84
 _MARGIN_PX = 168
@@ -63,7 +66,7 @@ class CaptionDelegate(QStyledItemDelegate):
         sentence = shown.caption or ", ".join(shown.tags)
         colour = colours.text
         if not sentence:
-            sentence = _tr("No caption yet") if shown.is_known else ""
+            sentence = translate("CaptionDelegate", "No caption yet") if shown.is_known else ""
             colour = colours.text_dim
         lines = ink.lines(sentence, text.width(), ink.large)
         height = max(1, len(lines)) * _LINE_PX + 4 + _NAME_LINE_PX
@@ -110,7 +113,3 @@ class CaptionDelegate(QStyledItemDelegate):
         ink.write(painter, shown.name, place, ink.secondary, colours.text_dim, in_the_middle=True)
         place = QRect(left + name_width + _PAD_PX, rect.top(), right - left - name_width - _PAD_PX, rect.height())
         ink.write(painter, facts, place, ink.secondary, colours.text_dim)
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("CaptionDelegate", text)

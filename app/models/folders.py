@@ -26,6 +26,7 @@ class NodeKind(StrEnum):
 
     SECTION = "section"
     FOLDER = "folder"
+    SUBFOLDER = "subfolder"
     FAVOURITES = "favourites"
     RECENT = "recent"
     ALL = "all"
@@ -217,9 +218,10 @@ class SidebarModel(QAbstractItemModel):
     def _merge(self, place: _Place, where: QModelIndex, wanted: tuple[Node, ...]) -> None:
         """Turn the children of a place into the wanted ones: take out, put in, update."""
         keys = [(node.kind, node.key) for node in wanted]
+        kept = set(keys)
         for row in range(len(place.children) - 1, -1, -1):
             node = place.children[row].node
-            if (node.kind, node.key) not in keys:
+            if (node.kind, node.key) not in kept:
                 self.beginRemoveRows(where, row, row)
                 del place.children[row]
                 self.endRemoveRows()
@@ -235,6 +237,8 @@ class SidebarModel(QAbstractItemModel):
                 self.beginInsertRows(where, row, row)
                 place.children.insert(row, self._grown(node, place))
                 self.endInsertRows()
+                continue
+            if current.node == node:
                 continue
             differs = replace(current.node, children=()) != replace(node, children=())
             current.node = node

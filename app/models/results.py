@@ -28,6 +28,9 @@ from core.audio.peaks import Peaks
 from core.search.result import Hit
 from core.types import IntArray
 
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
+
 __all__ = ["ResultRow", "ResultsModel"]
 
 Index = QModelIndex | QPersistentModelIndex
@@ -240,7 +243,7 @@ class ResultsModel(QAbstractTableModel):
         """The name of the group that a row belongs to."""
         shown = self.shown_at(row)
         if not shown.category:
-            return _tr("No category") if shown.is_known else ""
+            return translate("ResultsModel", "No category") if shown.is_known else ""
         return category_text(shown.category)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -280,9 +283,9 @@ def _tip(shown: ShownRow) -> str:
     """Everything that may be cut short in the row, whole."""
     lines = [shown.name, shown.caption, ", ".join(shown.tags), shown.folder]
     if shown.skip_reason:
-        lines.append(_tr("Skipped: {reason}").format(reason=shown.skip_reason))
+        lines.append(translate("ResultsModel", "Skipped: {reason}").format(reason=shown.skip_reason))
     if shown.is_offline:
-        lines.append(_tr("Its folder cannot be reached at present."))
+        lines.append(translate("ResultsModel", "Its folder cannot be reached at present."))
     return "\n".join(line for line in lines if line)
 
 
@@ -290,13 +293,9 @@ def _spoken(shown: ShownRow) -> str:
     """The row in words, for those who do not see the bars."""
     parts = [shown.name, shown.caption, shown.duration_text]
     if shown.relevance is not None:
-        parts.append(_tr("match {steps} of 5").format(steps=shown.steps))
+        parts.append(translate("ResultsModel", "match {steps} of 5").format(steps=shown.steps))
     if shown.is_weak:
-        parts.append(_tr("closest, but weak"))
+        parts.append(translate("ResultsModel", "closest, but weak"))
     if shown.is_favourite:
-        parts.append(_tr("favourite"))
+        parts.append(translate("ResultsModel", "favourite"))
     return ", ".join(part for part in parts if part)
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ResultsModel", text)

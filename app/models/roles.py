@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Qt
 
 
 class Role(IntEnum):
@@ -37,7 +37,7 @@ class Column(IntEnum):
     @property
     def title(self) -> str:
         """The heading."""
-        return QCoreApplication.translate("Column", _TITLES[self])
+        return QCoreApplication.translate("Column", str(_TITLES[self]))
 
     @property
     def is_sortable(self) -> bool:
@@ -46,14 +46,14 @@ class Column(IntEnum):
 
 
 _TITLES = {
-    Column.NAME: "Name",
-    Column.WAVEFORM: "Waveform",
-    Column.CAPTION: "Caption",
-    Column.CATEGORY: "Category",
-    Column.DURATION: "Length",
-    Column.FORMAT: "Format",
-    Column.RELEVANCE: "Match",
-    Column.RATING: "Rating",
-    Column.LOUDNESS: "Loudness",
-    Column.FOLDER: "Folder",
+    Column.NAME: QT_TRANSLATE_NOOP("Column", "Name"),
+    Column.WAVEFORM: QT_TRANSLATE_NOOP("Column", "Waveform"),
+    Column.CAPTION: QT_TRANSLATE_NOOP("Column", "Caption"),
+    Column.CATEGORY: QT_TRANSLATE_NOOP("Column", "Category"),
+    Column.DURATION: QT_TRANSLATE_NOOP("Column", "Length"),
+    Column.FORMAT: QT_TRANSLATE_NOOP("Column", "Format"),
+    Column.RELEVANCE: QT_TRANSLATE_NOOP("Column", "Match"),
+    Column.RATING: QT_TRANSLATE_NOOP("Column", "Rating"),
+    Column.LOUDNESS: QT_TRANSLATE_NOOP("Column", "Loudness"),
+    Column.FOLDER: QT_TRANSLATE_NOOP("Column", "Folder"),
 }

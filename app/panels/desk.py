@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.drag import examples_of, mime_for_rows
 from app.file_action import FileActions
 from app.jobs.indexing import IndexController
 from app.jobs.model import ModelLoader, ModelState
-from app.panels.export import ExportDialog
+from app.panels.audition import Audition
+from app.panels.desk_action import DeskActions
 from app.panels.indexing import IndexingPanel
 from app.panels.inspector import InspectorPanel
 from app.panels.library import LibraryPanel
+from app.panels.listing import Listing
 from app.panels.player import PlayerPanel
 from app.panels.record import RecordDialog
 from app.panels.results import ResultsPanel
@@ -26,21 +29,20 @@ from app.panels.search import SearchPanel
 from app.panels.sidebar_content import LibraryContent
 from app.panels.status import StatusLine
 from app.panels.welcome import WelcomePage
-from app.search import SearchAnswer, SearchController
+from app.search import SearchController
 from app.theme import GRID
 from core.audio.device import OutputChoice
-from core.audio.render import ExportItem
 from core.config import RESOURCES
 from core.search.query import QuerySpec
-from core.types import IntArray, Span
+from core.types import Span
 
 if TYPE_CHECKING:
     from app.errors import ErrorCentre
     from app.jobs import JobRunner
-    from app.models.row import ResultRow, ShownRow
+    from app.models.row import ResultRow
     from app.settings import Settings
     from app.shortcut import ShortcutMap
-    from core.library import DeskRow, Library
+    from core.library import Library
 
 SAMPLES = RESOURCES / "samples"
 _COLUMNS = (240, 760, 300)
@@ -48,8 +50,7 @@ _ROWS = (560, 168)
 # The model is loaded when the first lists stand, so that importing torch does not hold them up.
 _LOAD_AFTER_MS = 400
 _VISIBLE_MS = 500
-_NEIGHBOURS = 3
-_WHOLE = 0.95
+_MOST_REMEMBERED = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -98,13 +99,19 @@ class Desk(QWidget):
         self.welcome = WelcomePage(samples=SAMPLES)
         self.file_actions = FileActions(library=library, runner=runner, errors=errors, parent=self)
         self.indexing = IndexingPanel(library=library, runner=runner, controller=self.controller, parent=self)
-        self._within: list[int] | None = None
-        self._shown: Callable[[], None] | None = None
-        self._answer: SearchAnswer | None = None
-        self._current: ResultRow | None = None
+        self.listing = Listing(
+            library=library,
+            runner=runner,
+            search=self.search,
+            panel=self.search_panel,
+            results=self.results,
+            parent=self,
+        )
+        self.audition = Audition(results=self.results, player=self.player, settings=settings, parent=self)
+        self.commands = DeskActions(self, runner=runner, settings=settings, errors=errors)
         self._build()
         self._connect()
-        self._bind_shortcuts()
+        self.commands.bind(shortcuts)
 
     # Life.
 
@@ -150,7 +157,13 @@ class Desk(QWidget):
 
     def show_recorder(self) -> None:
         """Record an example from the microphone."""
-        dialog = RecordDialog(runner=self._runner, settings=self._settings, errors=self._errors, parent=self)
+        dialog = RecordDialog(
+            runner=self._runner,
+            settings=self._settings,
+            errors=self._errors,
+            referred=lambda: remembered_clips(self.library),
+            parent=self,
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.recorded.connect(self.search_panel.add_clip)
         dialog.open()
@@ -244,27 +257,24 @@ class Desk(QWidget):
         self.status.model_requested.connect(lambda: self.preferences_requested.emit("search"))
 
     def _connect_search(self) -> None:
-        panel, search = self.search_panel, self.search
-        panel.query_changed.connect(lambda spec: self._ask(spec))
-        panel.submitted.connect(lambda spec: self._ask(spec, now=True))
+        panel = self.search_panel
         panel.results_wanted.connect(self.results.focus)
         panel.saved.connect(self.library_panel.reload)
-        search.answered.connect(self._on_answered)
-        search.failed.connect(self.results.show_failure)
-        search.busy_changed.connect(self.results.show_busy)
-        search.emptied.connect(self._on_emptied)
+        panel.record_requested.connect(self.show_recorder)
+        self.listing.answered.connect(self.library_panel.clear_selection)
         self.model.changed.connect(self._on_model_changed)
 
     def _connect_library(self) -> None:
         panel, controller = self.library_panel, self.controller
         panel.content_changed.connect(self._on_content)
-        panel.all_selected.connect(lambda: self._list(self.tr("All sounds")))
-        panel.recent_selected.connect(lambda: self._show(self.results.show_recent))
-        panel.favourites_selected.connect(lambda: self._list(self.tr("Favourites"), "favourite:yes"))
-        panel.folder_selected.connect(lambda path: self._list(path.name or str(path), _folder_filter(path)))
-        panel.ucs_selected.connect(lambda value, title: self._list(title, f'ucs:"{value}"'))
-        panel.collection_selected.connect(self._list_collection)
-        panel.saved_selected.connect(lambda spec: panel_set_spec(self.search_panel, spec))
+        listing = self.listing
+        panel.all_selected.connect(lambda: listing.show_matching(self.tr("All sounds")))
+        panel.recent_selected.connect(listing.show_recent)
+        panel.favourites_selected.connect(lambda: listing.show_matching(self.tr("Favourites"), "favourite:yes"))
+        panel.folder_selected.connect(listing.show_folder)
+        panel.ucs_selected.connect(lambda value, title: listing.show_matching(title, f'ucs:"{value}"'))
+        panel.collection_selected.connect(listing.show_collection)
+        panel.saved_selected.connect(lambda spec: self.search_panel.set_spec(spec, remember=True))
         panel.search_in_folder_requested.connect(self._search_in_folder)
         panel.add_folder_requested.connect(self.add_folders)
         panel.skipped_requested.connect(self.show_indexing)
@@ -277,219 +287,47 @@ class Desk(QWidget):
     def _connect_results(self) -> None:
         results, actions = self.results, self.file_actions
         results.current_changed.connect(self._on_current_changed)
-        results.activated.connect(lambda row: self._play(row))
-        results.play_requested.connect(lambda row: self._play(row))
+        results.activated.connect(self.audition.play)
+        results.play_requested.connect(self.audition.play)
         results.more_like_this.connect(self._more_like_this)
-        results.within_requested.connect(self._search_within)
-        results.show_all_requested.connect(
-            lambda show_all: self._ask(self.search_panel.spec(), show_all=show_all, now=True)
-        )
         results.in_sight_changed.connect(self._visible.start)
         results.add_folder_requested.connect(self.library_panel.choose_folder)
         results.samples_requested.connect(lambda: self.add_folders([SAMPLES]))
         actions.connect_results(results)
         actions.files_changed.connect(self._on_files_changed)
-        actions.collections_changed.connect(self.library_panel.reload)
+        actions.collections_changed.connect(self._on_collections_changed)
         actions.collection_wanted.connect(self.library_panel.create_collection)
         results.negatives_dropped.connect(self.search_panel.drop_negatives)
         results.filters_dropped.connect(self.search_panel.drop_filters)
-        results.caption_edit_requested.connect(lambda _row: self._edit_caption())
+        results.caption_edit_requested.connect(lambda _row: self.commands.edit_caption())
         inspector = self.inspector
         inspector.edited.connect(self._on_files_changed)
         inspector.more_like_this.connect(self._more_like_this)
-        inspector.similar_activated.connect(lambda path: self.player.open(path, None, play=True))
+        inspector.similar_activated.connect(self.audition.hear_other)
         inspector.moment_activated.connect(lambda path, span: self.player.open(path, span, play=True))
 
     def _connect_player(self) -> None:
+        commands = self.commands
         self.player.search_by_region.connect(self._more_like_this)
-        self.player.moved.connect(self._on_played)
-        self.player.export_requested.connect(lambda path, span: self._export([(path, span)]))
-        self.results.export_requested.connect(lambda rows: self._export([(row.path, None) for row in rows]))
-        self.search_panel.record_requested.connect(self.show_recorder)
-
-    def _bind_shortcuts(self) -> None:
-        """What concerns more than one panel; the player binds its own."""
-        panel, results = self.search_panel, self.results
-        for action, do in (
-            ("search.focus", panel.focus),
-            ("search.clear", panel.clear),
-            ("search.back", panel.go_back),
-            ("search.forward", panel.go_forward),
-            ("search.save", panel.open_save),
-            ("search.record", panel.record_requested.emit),
-            ("search.more_like_this", self._more_like_current),
-            ("search.within", results.request_within),
-            ("search.show_all", lambda: self._ask(panel.spec(), show_all=True, now=True)),
-            ("filters.toggle", panel.toggle_filters),
-            ("results.focus", results.focus),
-            ("view.list", lambda: results.set_view("list")),
-            ("view.captions", lambda: results.set_view("captions")),
-            ("copy.path", lambda: self.file_actions.copy_files(results.selected())),
-            ("copy.caption", self._copy_caption),
-            ("export", lambda: self._export([(row.path, None) for row in results.selected()])),
-            ("reveal", lambda: self._with_current(lambda row: self.file_actions.reveal(row.path))),
-            ("favourite.toggle", self._toggle_favourite),
-            ("tag.add", lambda: self.file_actions.add_tag(results.selected_ids(), "")),
-            ("collection.add", self._choose_collection),
-            ("caption.edit", self._edit_caption),
-            *((f"rating.{stars}", self._rate(stars)) for stars in range(6)),
-        ):
-            self._shortcuts.bind(self, action, do)
-
-    def _rate(self, stars: int) -> Callable[[], None]:
-        return lambda: self.file_actions.set_rating(self.results.selected_ids(), stars)
+        self.player.moved.connect(self.audition.follow)
+        self.player.export_requested.connect(lambda path, span: commands.export([(path, span)]))
+        self.results.export_requested.connect(lambda rows: commands.export([(row.path, None) for row in rows]))
 
     # What happens.
-
-    def _ask(self, spec: QuerySpec, *, now: bool = False, show_all: bool = False) -> None:
-        self.search.ask(spec, within=self._within, now=now, show_all=show_all)
-
-    def _on_answered(self, answer: SearchAnswer) -> None:
-        self._answer = answer
-        self._shown = None
-        self.library_panel.clear_selection()
-        self.results.show_answer(answer)
-
-    def _on_emptied(self) -> None:
-        self._answer = None
-        if self._shown is None:
-            self._show(self.results.show_recent)
-
-    def _show(self, do: Callable[[], None]) -> None:
-        """Show something that is no answer, now and whenever the library grows."""
-        self._answer = None
-        self._shown = do
-        do()
-
-    def _list(self, title: str, *conditions: str) -> None:
-        def show() -> None:
-            self._runner.call(
-                lambda: self.library.list_files(*conditions),
-                on_result=lambda ids: self._show_files(show, ids, title),
-                name="list files",
-            )
-
-        self._show(show)
-
-    def _list_collection(self, collection_id: int, title: str) -> None:
-        def show() -> None:
-            self._runner.call(
-                lambda: self.library.collection_files(collection_id),
-                on_result=lambda ids: self._show_files(show, ids, title),
-                name="list a collection",
-            )
-
-        self._show(show)
-
-    def _show_files(self, asked: Callable[[], None], ids: IntArray, title: str) -> None:
-        if self._shown is asked:
-            self.results.show_files(ids, title)
 
     def _search_in_folder(self, path: Path) -> None:
         spec = self.search_panel.spec()
         where = tuple(one for one in spec.where if not one.startswith("folder"))
-        panel_set_spec(self.search_panel, _with_where(spec, (*where, _folder_filter(path))))
-        self.search_panel.focus()
-
-    def _search_within(self, ids: list[int]) -> None:
-        self._within = list(ids) or None
-        self._ask(self.search_panel.spec(), now=True)
+        asked = dataclasses.replace(spec, where=(*where, f'folder:"{path}/*"'))
+        self.search_panel.set_spec(asked, remember=True)
         self.search_panel.focus()
 
     def _more_like_this(self, path: Path, span: Span | None) -> None:
         self.search_panel.add_clip(path, span)
 
-    def _more_like_current(self) -> None:
-        self._with_current(lambda row: self._more_like_this(row.path, row.span))
-
-    def _with_current(self, do: Callable[[ResultRow], object]) -> None:
-        row = self.results.current()
-        if row is not None:
-            do(row)
-
-    def _shown_row(self) -> ShownRow | None:
-        """What the current row shows."""
-        index = self.results.board.list.currentIndex()
-        return self.results.board.model.shown_at(index.row()) if index.isValid() else None
-
-    def _neighbours(self) -> list[ResultRow]:
-        """The rows that may be played next, nearest first."""
-        board = self.results.board
-        now = board.list.currentIndex().row()
-        rows = [row for step in range(1, _NEIGHBOURS + 1) for row in (now + step, now - step)]
-        return [found for row in rows if 0 <= row < board.model.rowCount() for found in board.results([row])]
-
-    def _toggle_favourite(self) -> None:
-        shown = self._shown_row()
-        if shown is not None:
-            self.file_actions.set_favourite(self.results.selected_ids(), not shown.is_favourite)
-
-    def _copy_caption(self) -> None:
-        shown = self._shown_row()
-        if shown is not None and shown.caption:
-            self.file_actions.copy_text(shown.caption)
-
-    def _choose_collection(self) -> None:
-        ids = self.results.selected_ids()
-        if not ids:
-            return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for collection in self.library_panel.content.collections:
-            entry = menu.addAction(collection.name.replace("&", "&&"))
-            entry.triggered.connect(lambda _=False, key=collection.id: self.file_actions.add_to_collection(ids, key))
-        menu.addAction(self.tr("New collection")).triggered.connect(
-            lambda _=False: self.file_actions.add_to_collection(ids, 0)
-        )
-        menu.popup(self.results.mapToGlobal(self.results.rect().center()))
-
-    def _export(self, sounds: Sequence[tuple[Path, Span | None]]) -> None:
-        """Ask how files or regions are to be exported."""
-        if not sounds:
-            return
-        ids = {row.path: row.file_id for row in self.results.selected()}
-
-        def gather() -> list[ExportItem]:
-            known = self.library.rows(list(ids.values()))
-            return [ExportItem(path, span, _name_fields(known.get(ids.get(path, -1)))) for path, span in sounds]
-
-        def ask(items: list[ExportItem]) -> None:
-            dialog = ExportDialog(items, runner=self._runner, settings=self._settings, errors=self._errors, parent=self)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
-
-        self._runner.call(gather, on_result=ask, name="prepare an export")
-
     def _on_current_changed(self, row: ResultRow | None) -> None:
-        spec = self._answer.spec if self._answer is not None else None
-        self._current = row
-        self.inspector.show_row(row, spec, self.results.current_hit())
-        if row is not None:
-            self._open(row, play=self._settings.audio.auto_audition and self._may_audition())
-
-    def _open(self, row: ResultRow, *, play: bool) -> None:
-        self._current = row
-        hit = self.results.current_hit()
-        span, moments = row.span, () if hit is None else tuple(moment.span for moment in hit.moments)
-        if row.duration_s and any(moment.duration_s > _WHOLE * row.duration_s for moment in moments):
-            moments, span = (), None  # all of a short sound is no moment of it
-        self.player.open(row.path, span, play=play, moments=moments, duration_s=row.duration_s)
-        self.player.prepare([(near.path, near.span) for near in self._neighbours()])
-
-    def _on_played(self, path: Path | None, position_s: float) -> None:
-        is_here = path is not None and self._current is not None and self._current.path == path
-        self.results.set_playing(self._current.file_id if is_here and self._current else None, position_s)
-
-    def _may_audition(self) -> bool:
-        """Only what the user goes through is heard, not what a refreshed list happens to stand at."""
-        return self.results.isAncestorOf(self.focusWidget()) if self.focusWidget() is not None else False
-
-    def _edit_caption(self) -> None:
-        self.inspector.show()
-        self.inspector.edit_caption()
-
-    def _play(self, row: ResultRow) -> None:
-        self._open(row, play=True)
+        self.inspector.show_row(row, self.listing.question, self.results.current_hit())
+        self.audition.go_to(row)
 
     def _on_content(self, content: LibraryContent) -> None:
         self.status.show_content(content)
@@ -501,14 +339,16 @@ class Desk(QWidget):
             self.inspector.hide()
         elif self._settings.layout.choices.get("desk.inspector", True):
             self.inspector.show()
-        if not is_empty and self._answer is None and self._shown is None:
-            self._on_emptied()
+        if not is_empty and self.listing.is_empty:
+            self.listing.show_recent()
+
+    def _on_collections_changed(self) -> None:
+        self.library_panel.reload()
+        if self.results.collection_id is not None or not self.results.is_listing:
+            self.listing.show_again()
 
     def _on_grown(self) -> None:
-        if self._answer is not None:
-            self.search.refresh()
-        elif self._shown is not None:
-            self._shown()
+        self.listing.show_again()
         self.results.reload()
 
     def _on_files_changed(self, ids: list[int]) -> None:
@@ -523,29 +363,7 @@ class Desk(QWidget):
             gc.freeze()
 
 
-def panel_set_spec(panel: SearchPanel, spec: QuerySpec) -> None:
-    """Ask a question that comes from elsewhere; it becomes a step of the history."""
-    panel.set_spec(spec, remember=True)
-
-
-def _name_fields(row: DeskRow | None) -> dict[str, str]:
-    """What the names of exported files may be made of."""
-    if row is None:
-        return {}
-    return {
-        "folder": Path(row.folder).name,
-        "category": row.category,
-        "caption": row.caption.shown if row.caption is not None else "",
-        "rate": "" if row.sample_rate_hz is None else f"{row.sample_rate_hz / 1000:g}k",
-        "channels": "" if row.channels is None else str(row.channels),
-    }
-
-
-def _folder_filter(path: Path) -> str:
-    return f'folder:"{path}/*"'
-
-
-def _with_where(spec: QuerySpec, where: tuple[str, ...]) -> QuerySpec:
-    import dataclasses
-
-    return dataclasses.replace(spec, where=where)
+def remembered_clips(library: Library) -> set[Path]:
+    """The example clips of all questions in the history and of the saved ones."""
+    questions = [*library.history(_MOST_REMEMBERED), *(saved.query_json for saved in library.saved_searches())]
+    return {clip.path for question in questions for clip in QuerySpec.from_json(question).clips}

@@ -162,7 +162,7 @@ class FiltersPanel(QWidget):
             (self.tr("Loudness"), _between(self.least_loudness, self.most_loudness, self.tr("LUFS"))),
             (self.tr("Category"), self.category),
             (self.tr("Tag"), self.tag),
-            (self.tr("Rating"), self.rating),
+            (self.tr("Rating from"), self.rating),
             ("", self.favourite),
             (self.tr("Captions"), self.captioned),
         )

@@ -51,13 +51,13 @@ class InspectorPanel(QWidget):
 
     Attributes:
         edited: (list[int]) rating, tags, favourite or caption of these files were changed.
-        similar_activated: (Path) a similar sound or a duplicate is to be looked at.
+        similar_activated: (Path, int) a similar sound or a duplicate is to be looked at.
         more_like_this: (Path, Span | None) search by this sound.
         moment_activated: (Path, Span) a moment is to be heard.
     """
 
     edited = Signal(object)
-    similar_activated = Signal(object)
+    similar_activated = Signal(object, int)
     more_like_this = Signal(object, object)
     moment_activated = Signal(object, object)
 
@@ -275,12 +275,16 @@ class InspectorPanel(QWidget):
         self.curve_note.setVisible(bool(text))
 
     def _on_similar(self, result: Any) -> None:
-        links = [SoundLink(hit.path, relevance=hit.relevance) for hit in result.hits]
+        links = [SoundLink(hit.path, hit.file_id, relevance=hit.relevance) for hit in result.hits]
         self.similar.show_links(links, otherwise=self.tr("Nothing else sounds like it."))
 
     def _on_duplicates(self, duplicates: Any) -> None:
         links = [
-            SoundLink(other.path, self.tr("same bytes") if other.kind == "exact" else self.tr("sounds the same"))
+            SoundLink(
+                other.path,
+                other.file_id,
+                self.tr("same bytes") if other.kind == "exact" else self.tr("sounds the same"),
+            )
             for other in duplicates
         ]
         self.duplicates.show_links(links, otherwise=self.tr("None found."))

@@ -260,7 +260,7 @@ class LibraryPanel(QWidget):
                 self.all_selected.emit()
             case NodeKind.RECENT:
                 self.recent_selected.emit()
-            case NodeKind.FOLDER:
+            case NodeKind.FOLDER | NodeKind.SUBFOLDER:
                 self.folder_selected.emit(node.path)
             case NodeKind.FAVOURITES:
                 self.favourites_selected.emit()
@@ -306,6 +306,12 @@ class LibraryPanel(QWidget):
                 (self.tr("Skipped files…"), self.skipped_requested.emit),
                 (self.tr("Open in the file manager"), lambda: _open_folder(path)),
                 (self.tr("Take out of the library…"), lambda: self._confirm_removal(node, path)),
+            ]
+        elif node.kind is NodeKind.SUBFOLDER and node.path is not None:
+            inner = node.path
+            entries = [
+                (self.tr("Search in this folder"), lambda: self.search_in_folder_requested.emit(inner)),
+                (self.tr("Open in the file manager"), lambda: _open_folder(inner)),
             ]
         elif node.kind is NodeKind.COLLECTION:
             entries = [
@@ -370,7 +376,9 @@ class LibraryPanel(QWidget):
         paths = classify_drop(data).paths
         if not paths:
             return False
-        if node.kind is NodeKind.FOLDER or (node.kind is NodeKind.SECTION and node.key == "folders"):
+        if node.kind in (NodeKind.FOLDER, NodeKind.SUBFOLDER) or (
+            node.kind is NodeKind.SECTION and node.key == "folders"
+        ):
             return any(path.is_dir() for path in paths)
         return (
             node.kind in (NodeKind.COLLECTION, NodeKind.FAVOURITES)
@@ -381,7 +389,9 @@ class LibraryPanel(QWidget):
         paths = classify_drop(data).paths
         folders = [path for path in paths if path.is_dir()]
         files = [path for path in paths if path.is_file()]
-        if node.kind is NodeKind.FOLDER or (node.kind is NodeKind.SECTION and node.key == "folders"):
+        if node.kind in (NodeKind.FOLDER, NodeKind.SUBFOLDER) or (
+            node.kind is NodeKind.SECTION and node.key == "folders"
+        ):
             self.add_folder_requested.emit(folders)
         elif node.kind is NodeKind.SECTION:
             self.create_collection(paths=files)

@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
     def show_preferences(self, page: str = "") -> None:
         """Show the preferences, at a page if one is named."""
         from app.panels.preferences import PreferencesDialog
+        from app.translation import languages
 
         def make() -> PreferencesDialog:
             dialog = PreferencesDialog(
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
                 errors=self._errors,
                 shortcuts=self._shortcuts,
                 library=self.library,
+                languages=languages(),
                 parent=self,
             )
             dialog.theme_changed.connect(self.apply_theme)
@@ -168,7 +170,8 @@ class MainWindow(QMainWindow):
         """Look as the settings say."""
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            apply_theme(application, self._settings.look.theme)
+            look = self._settings.look
+            apply_theme(application, look.theme, is_still=look.reduced_motion)
 
     def toggle_theme(self) -> None:
         """Dark to light, or light to dark."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app.drag import RegionMimeData, region_cache
+from app.drag import RegionMimeData, RegionRendering, region_cache
 from app.panels.output_menu import OutputMenu
 from app.plain import PlainLabel
 from app.player import MAX_GAIN_DB, MIN_GAIN_DB, PlayerController
@@ -81,6 +81,7 @@ class PlayerPanel(QWidget):
         self._runner, self._settings, self._errors, self._shortcuts = runner, settings, errors, shortcuts
         self.controller = PlayerController(settings, errors, open_stream=open_stream, parent=self)
         self.regions = region_cache(settings)
+        self._rendering: RegionRendering | None = None
         self.axis = TimeAxis(self)
         waveforms = CacheFolder(settings.caches.place() / "waveforms", _WAVEFORMS_BYTES)
         self.waveform = WaveformSource(runner, waveforms, self)
@@ -117,6 +118,7 @@ class PlayerPanel(QWidget):
         moments: Sequence[Span] = (),
         duration_s: float | None = None,
         peaks: Peaks | None = None,
+        is_asked: bool = True,
     ) -> None:
         """Take a sound to hand.
 
@@ -127,6 +129,8 @@ class PlayerPanel(QWidget):
             moments: All moments to light, the one that matched if none is given.
             duration_s: Its length, if it is known.
             peaks: Its small outline, if there is one, to be drawn until a finer one is there.
+            is_asked: Whether the user asked to hear it; if it plays by itself, a missing device is no more than a
+                notice.
         """
         is_other = path != self.path
         start_s = span.start_s if span is not None and self._settings.audio.from_moment else 0.0
@@ -138,7 +142,7 @@ class PlayerPanel(QWidget):
             self.spectrogram.open(path)
             self.name.show_text(path.stem, hint=str(path))
         self.view.set_moments(moments or (() if span is None else (span,)))
-        self.controller.open(path, start_s=start_s, play=play)
+        self.controller.open(path, start_s=start_s, play=play, is_asked=is_asked)
         if is_other:
             self.region_changed.emit(None)
 
@@ -280,6 +284,7 @@ class PlayerPanel(QWidget):
         controller, view = self.controller, self.view
         controller.state_changed.connect(lambda _: self._show_state())
         controller.sound_changed.connect(self._show_state)
+        controller.device_changed.connect(self._show_device)
         controller.moved.connect(self._on_moved)
         controller.options_changed.connect(self._show_options)
         view.sought.connect(controller.seek)
@@ -315,6 +320,8 @@ class PlayerPanel(QWidget):
             ("view.zoom_out", lambda: axis.zoom(0.5, controller.position_s)),
             ("view.zoom_all", axis.show_all),
             ("view.spectrogram", self.spectrogram_button.click),
+            ("region.start", lambda: self.view.choose_edge(start_s=controller.position_s)),
+            ("region.end", lambda: self.view.choose_edge(end_s=controller.position_s)),
             ("region.clear", self.clear_region),
             ("search.region", self._search_by_region),
         ):
@@ -356,24 +363,43 @@ class PlayerPanel(QWidget):
         if self.path is None or self.region is None:
             return
         drag = QDrag(self)
-        drag.setMimeData(self.region_mime())
+        mime = self.region_mime()
+        drag.setMimeData(mime)
         drag.setPixmap(icon("waveform", 8 * GRID, colour="accent").pixmap(8 * GRID))
-        drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)
+        if drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction) == Qt.DropAction.IgnoreAction:
+            self.forget_rendering(was_asked=mime.was_asked)
+
+    def forget_rendering(self, *, was_asked: bool) -> None:
+        """A drag ended nowhere: unless a program wants the region after all, it need not be written."""
+        if not was_asked and self._rendering is not None:
+            self._rendering.cancel()
+            self._rendering = None
 
     def region_mime(self) -> RegionMimeData:
-        """What a drag of the region carries.
+        """What a drag of the region carries. A long one is rendered from now on, in the background.
 
         Raises:
             ValueError: There is no region.
         """
         if self.path is None or self.region is None:
             raise ValueError("there is no region to drag")
+        handles_s = self._settings.export.handle_s
+        rendering = self._rendering
+        if rendering is None or not rendering.is_of(self.path, self.region, handles_s):
+            if rendering is not None:
+                rendering.cancel()
+            rendering = RegionRendering(self.path, self.region, handles_s=handles_s, cache=self.regions)
+            # A short one is kept by the cache alone, so that each drag looks whether its file is still there.
+            self._rendering = rendering if rendering.is_long else None
+        if rendering.is_long:
+            rendering.begin(self._runner, on_ready=lambda: _log.info("a region is rendered"))
         return RegionMimeData(
-            self.path,
-            self.region,
-            handles_s=self._settings.export.handle_s,
+            rendering,
             cache=self.regions,
             on_failed=self._errors.known,
+            on_unready=lambda: self._errors.notice(
+                self.tr("The region is long and still being written. Drag it once more in a moment.")
+            ),
         )
 
     def _show_menu(self, where: QPoint, time_s: float) -> None:
@@ -387,8 +413,8 @@ class PlayerPanel(QWidget):
         menu = QMenu(self)
         path, region = self.path, self.region
         menu.addAction(icon("play"), self.tr("Play from here"), lambda: self.controller.play_from(time_s))
-        menu.addAction(self.tr("Region begins here"), lambda: self._set_edge(start_s=time_s))
-        menu.addAction(self.tr("Region ends here"), lambda: self._set_edge(end_s=time_s))
+        menu.addAction(self.tr("Region begins here"), lambda: self.view.choose_edge(start_s=time_s))
+        menu.addAction(self.tr("Region ends here"), lambda: self.view.choose_edge(end_s=time_s))
         menu.addSeparator()
         for action in (
             menu.addAction(icon("similar"), self.tr("Search by the region"), self._search_by_region),
@@ -403,13 +429,6 @@ class PlayerPanel(QWidget):
         menu.addAction(icon("export"), self.tr("Export the sound…"), lambda: self.export_requested.emit(path, None))
         menu.addAction(icon("zoom-all"), self.tr("Whole sound"), self.axis.show_all)
         return menu
-
-    def _set_edge(self, *, start_s: float | None = None, end_s: float | None = None) -> None:
-        region = self.region or Span(0.0, self.axis.duration_s)
-        start_s = region.start_s if start_s is None else start_s
-        end_s = region.end_s if end_s is None else end_s
-        if start_s != end_s:
-            self.view.choose(Span(min(start_s, end_s), max(start_s, end_s)))
 
     def _zoom_to_region(self) -> None:
         region = self.region
@@ -440,6 +459,12 @@ class PlayerPanel(QWidget):
             self.view.set_message(self.tr("Choose a sound to hear it"))
         self._show_time()
         self.moved.emit(self.path if is_playing else None, self.controller.position_s)
+
+    def _show_device(self) -> None:
+        problem = self.controller.device_problem
+        self.output_button.setIcon(icon("speaker-off" if problem else "speaker", 4 * GRID))
+        self.output_button.setToolTip(problem or self.tr("Output device and channels"))
+        self.output_button.setAccessibleDescription(problem)
 
     def _show_time(self) -> None:
         if self.path is None:

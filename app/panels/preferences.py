@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtCore import QLocale, Signal
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.model_page import ModelPage
 from app.panels.shortcuts import ShortcutEditor
 from app.phrase import size
 from app.plain import PlainLabel
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from app.jobs import JobRunner
     from app.settings import Settings
     from app.shortcut import ShortcutMap
-    from core.encoders.card import ModelCard
-    from core.encoders.device import FoundDevice
     from core.library import Library
 
 PAGES = ("search", "indexing", "listening", "look", "shortcuts", "privacy")
@@ -65,15 +64,16 @@ class PreferencesDialog(QDialog):
         errors: ErrorCentre,
         shortcuts: ShortcutMap,
         library: Library | None,
+        languages: Sequence[str] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._languages = languages
         self.setWindowTitle(self.tr("Preferences"))
         self.setObjectName("preferences")
         self.resize(170 * GRID, 140 * GRID)
         self._runner, self._settings, self._errors = runner, settings, errors
         self._library = library
-        self._cards: dict[str, ModelCard] = {}
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName(self.tr("Pages"))
         for title, page in (
@@ -107,40 +107,11 @@ class PreferencesDialog(QDialog):
     # Pages.
 
     def _search_page(self) -> QWidget:
-        self.device = self._combo(self.tr("Device"))
-        for label, value in (
-            (self.tr("The fastest that there is"), "auto"),
-            (self.tr("Graphics card (CUDA)"), "cuda"),
-            (self.tr("Processor (CPU)"), "cpu"),
-        ):
-            self.device.addItem(label, value)
-        self.device.setCurrentIndex(self.device.findData(self._settings.device))
-        self.device.currentIndexChanged.connect(lambda _: self._on_model_or_device())
-        self.devices_found = self._note(self.tr("Looking for devices…"), name="preferences.devices")
-        self.model = self._combo(self.tr("Model"))
-        self.model.currentIndexChanged.connect(lambda _: self._on_model_or_device())
-        self.model_facts = self._note("", name="preferences.model")
-        self.apply_button = QPushButton(self.tr("Use these now"))
-        self.apply_button.setEnabled(False)
-        self.apply_button.clicked.connect(lambda _=False: self._reopen())
-        folder_button = QPushButton(self.tr("Open the folder of models"))
-        folder_button.clicked.connect(lambda _=False: self._open_models_folder())
-        form = self._form()
-        form.addRow(self.tr("Device"), self.device)
-        form.addRow("", self.devices_found)
-        form.addRow(self.tr("Model"), self.model)
-        form.addRow("", self.model_facts)
-        form.addRow("", self._row(self.apply_button, folder_button))
-        form.addRow(
-            "",
-            self._note(
-                self.tr(
-                    "A model that you trained or imported appears here when its folder lies in the folder of models. "
-                    "With another model all sounds are listened to again; until that is done the old one answers."
-                )
-            ),
+        self.models = ModelPage(
+            runner=self._runner, settings=self._settings, errors=self._errors, library=self._library
         )
-        return self._page(form)
+        self.models.applied.connect(self._on_applied)
+        return self.models
 
     def _indexing_page(self) -> QWidget:
         settings = self._settings
@@ -217,18 +188,18 @@ class PreferencesDialog(QDialog):
         self.theme.setCurrentIndex(self.theme.findData(look.theme))
         self.theme.currentIndexChanged.connect(lambda _: self._on_theme())
         self.motion = self._check(self.tr("No motion"), look.reduced_motion)
-        self.motion.toggled.connect(lambda on: setattr(look, "reduced_motion", on))
+        self.motion.toggled.connect(self._on_motion)
         self.language = self._combo(self.tr("Language"))
-        for label, value in ((self.tr("As the system"), ""), ("English", "en"), ("Deutsch", "de")):
-            self.language.addItem(label, value)
+        self.language.addItem("English", "en")
+        for code in self._languages:
+            self.language.addItem(QLocale(code).nativeLanguageName() or code, code)
         self.language.setCurrentIndex(max(0, self.language.findData(look.language)))
-        self.language.currentIndexChanged.connect(
-            lambda _: setattr(look, "language", self.language.currentData() or "")
-        )
+        self.language.currentIndexChanged.connect(lambda _: setattr(look, "language", self.language.currentData()))
         form = self._form()
         form.addRow(self.tr("Colours"), self.theme)
-        form.addRow(self.tr("Language"), self.language)
-        form.addRow("", self._note(self.tr("Another language is used from the next start on.")))
+        if self._languages:
+            form.addRow(self.tr("Language"), self.language)
+            form.addRow("", self._note(self.tr("Another language is used from the next start on.")))
         form.addRow("", self.motion)
         return self._page(form)
 
@@ -251,11 +222,6 @@ class PreferencesDialog(QDialog):
     # What is found on this computer.
 
     def _find(self) -> None:
-        from core.encoders.device import found_devices
-        from core.library import models
-
-        self._runner.call(models, on_result=self._show_models, name="find models")
-        self._runner.call(found_devices, on_result=self._show_devices, name="find devices")
         self._runner.call(_audio_devices, on_result=self._show_audio, on_failed=self._on_no_audio, name="find audio")
         self._measure_cache()
         if self._library is not None:
@@ -264,42 +230,6 @@ class PreferencesDialog(QDialog):
             self.captioner_facts.setText(
                 self.tr("No captioner is installed.") if card is None else self.tr("Written by {0}.").format(card.id)
             )
-
-    def _show_devices(self, devices: tuple[FoundDevice, ...]) -> None:
-        lines = [
-            self.tr("Found: {0} ({1})").format(device.name, size(device.memory_bytes))
-            for device in devices
-            if device.kind == "cuda"
-        ]
-        self.devices_found.setText("\n".join(lines) or self.tr("No CUDA device was found; the processor is used."))
-
-    def _show_models(self, cards: tuple[ModelCard, ...]) -> None:
-        self._cards = {card.id: card for card in cards}
-        blocked = self.model.blockSignals(True)
-        self.model.clear()
-        for card in cards:
-            self.model.addItem(card.id, card.id)
-        wanted = self._settings.model or (self._library.wanted_card.id if self._library is not None else "")
-        self.model.setCurrentIndex(max(0, self.model.findData(wanted)))
-        self.model.blockSignals(blocked)
-        self._show_model_facts()
-
-    def _show_model_facts(self) -> None:
-        card = self._cards.get(self.model.currentData() or "")
-        if card is None:
-            self.model_facts.setText(self.tr("No model is installed."))
-            return
-        facts = self.tr("{0}\nWindows of {1} s every {2} s at {3} kHz, {4} numbers each. Licence: {5}.")
-        self.model_facts.setText(
-            facts.format(
-                card.description,
-                f"{card.window_s:g}",
-                f"{card.hop_s:g}",
-                f"{card.sample_rate_hz / 1000:g}",
-                card.dimension,
-                card.licence,
-            )
-        )
 
     def _show_audio(self, devices: tuple[list[SoundDevice], list[SoundDevice]]) -> None:
         for combo, found, chosen in (
@@ -324,22 +254,8 @@ class PreferencesDialog(QDialog):
 
     # What is changed.
 
-    def _on_model_or_device(self) -> None:
-        self._show_model_facts()
-        settings = self._settings
-        self.apply_button.setEnabled(
-            self.device.currentData() != settings.device
-            or (self.model.currentData() or "") not in ("", settings.model or self._model_in_use())
-        )
-
-    def _model_in_use(self) -> str:
-        return self._library.wanted_card.id if self._library is not None else ""
-
-    def _reopen(self) -> None:
-        self._settings.device = self.device.currentData()
-        self._settings.model = self.model.currentData() or ""
+    def _on_applied(self) -> None:
         self._keep()
-        self.apply_button.setEnabled(False)
         self.reopen_requested.emit()
 
     def _set_indexing(self, name: str, value: object) -> None:
@@ -363,12 +279,9 @@ class PreferencesDialog(QDialog):
         self._settings.look.theme = self.theme.currentData()
         self.theme_changed.emit()
 
-    def _open_models_folder(self) -> None:
-        from core.config import user_models_folder
-
-        folder = user_models_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    def _on_motion(self, on: bool) -> None:
+        self._settings.look.reduced_motion = on
+        self.theme_changed.emit()
 
     def _choose_cache(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder of the cache"))

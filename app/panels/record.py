@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOOK_MS = 33
 _RECORDINGS_BYTES = 200 << 20
-# The history of searches may lead back to a recording.
+# Beside those that the history or a saved search leads back to, which are kept however old they are.
 _SPARED_S = 30 * 86_400
 
 
@@ -36,11 +37,12 @@ class RecordDialog(QDialog):
         runner: Opens the microphone and writes the clip in the background.
         settings: Which microphone.
         errors: Where bugs go.
+        referred: The clips of the searches that are remembered; read in the background, before old ones are removed.
         open_stream: How to open a device; tests hand in their own.
         parent: Owner.
 
     Attributes:
-        recorded: (Path) the clip, a WAV file that stays for a month at least.
+        recorded: (Path) the clip, a WAV file that stays for a month, and as long as a remembered search refers to it.
     """
 
     recorded = Signal(object)
@@ -51,6 +53,7 @@ class RecordDialog(QDialog):
         runner: JobRunner,
         settings: Settings,
         errors: ErrorCentre,
+        referred: Callable[[], Iterable[Path]] = tuple,
         open_stream: OpenInput = open_input,
         parent: QWidget | None = None,
     ) -> None:
@@ -60,7 +63,14 @@ class RecordDialog(QDialog):
         self.setMinimumWidth(90 * GRID)
         self._runner, self._settings, self._errors = runner, settings, errors
         cache = CacheFolder(settings.caches.place() / "recordings", _RECORDINGS_BYTES, spared_s=_SPARED_S)
-        runner.call(cache.trim, on_result=lambda left: None, name="trim a cache")
+
+        def tidy() -> None:
+            for path in referred():
+                if path.is_relative_to(cache.folder):
+                    cache.found(path)  # which counts as a use
+            cache.trim()
+
+        runner.call(tidy, on_result=lambda _: None, name="trim the recordings")
         self.recorder = Recorder(cache, open_stream=open_stream)
         self._is_opening = False
         self._is_keeping = False

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.shortcut import ShortcutMap
 from app.theme import icon
+
+if TYPE_CHECKING:
+    from app.models.row import ResultRow
+    from app.panels.results import ResultsPanel
+
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class Target:
         rating: Of the current one.
         caption: Of the current one.
         is_written: Whether a person wrote it.
+        collection_id: The collection that is listed, or None.
     """
 
     count: int
@@ -29,18 +38,74 @@ class Target:
     rating: int
     caption: str
     is_written: bool
+    collection_id: int | None = None
 
 
 class ResultActions(QObject):
-    """What was chosen from the menu.
+    """Carries out what was chosen from the menu, which is: the panel tells whoever can do it.
 
-    Attributes:
-        chosen: (str, object) an action's id and its value: "play", "similar", "within", "favourite" (bool), "rate"
-            (int), "tag" (str, or empty to ask), "collection" (id, or 0 for a new one), "copy-path", "reveal", "export",
-            "edit-caption", "regenerate-caption", "restore-caption", "copy-caption".
+    Args:
+        panel: Whose rows are meant.
     """
 
-    chosen = Signal(str, object)
+    def __init__(self, panel: ResultsPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+
+    def choose(self, action: str, value: object) -> None:
+        """Carry out an action.
+
+        Args:
+            action: "play", "similar", "within", "favourite", "rate", "tag", "collection", "leave", "copy-path",
+                "reveal", "export", "edit-caption", "regenerate-caption", "restore-caption" or "copy-caption".
+            value: bool for a favourite, int for a rating or a collection (0: a new one), str for a tag (empty: ask).
+        """
+        panel = self._panel
+        rows, ids = panel.selected(), panel.selected_ids()
+        current = panel.current() or (rows[0] if rows else None)
+        if current is None:
+            return
+        match action:
+            case "play":
+                panel.play_requested.emit(current)
+            case "similar":
+                panel.more_like_this.emit(current.path, current.span)
+            case "within":
+                panel.request_within()
+            case "favourite":
+                panel.favourite_requested.emit(ids, bool(value))
+            case "rate" if isinstance(value, int):
+                panel.rating_requested.emit(ids, value)
+            case "tag":
+                panel.tag_requested.emit(ids, str(value))
+            case "collection" if isinstance(value, int):
+                panel.collection_requested.emit(ids, value)
+            case "leave" if isinstance(value, int):
+                panel.collection_left.emit(ids, value)
+            case "copy-path":
+                panel.copy_path_requested.emit(rows)
+            case "reveal":
+                panel.reveal_requested.emit(current)
+            case "export":
+                panel.export_requested.emit(rows)
+            case _:
+                self._do_with_caption(action, current, ids)
+
+    def _do_with_caption(self, action: str, current: ResultRow, ids: list[int]) -> None:
+        panel = self._panel
+        match action:
+            case "edit-caption":
+                panel.caption_edit_requested.emit(current)
+            case "regenerate-caption":
+                panel.caption_regenerate_requested.emit(ids)
+            case "restore-caption":
+                panel.caption_restore_requested.emit(ids)
+            case "copy-caption":
+                row = panel.board.model.row_of(current.file_id)
+                if row is not None:
+                    panel.caption_copy_requested.emit(panel.board.model.shown_at(row).caption)
+            case _:
+                raise ValueError(f"no such action: {action}")
 
 
 def result_menu(
@@ -63,52 +128,86 @@ def result_menu(
         parent: Owner.
     """
     menu = QMenu(parent)
-
-    def add(to: QMenu, label: str, action: str, value: object = None, *, image: str = "", key: str = "") -> None:
-        # A name from the library must not make the letter after "&" a mnemonic, nor what follows a tab a shortcut.
-        text = label.replace("&", "&&").replace("\t", " ")
-        shown = to.addAction(text if not key or not shortcuts.text(key) else f"{text}\t{shortcuts.text(key)}")
-        if image:
-            shown.setIcon(icon(image))
-        shown.triggered.connect(lambda _=False: actions.chosen.emit(action, value))
-
-    one = target.count == 1
-    add(menu, _tr("Play"), "play", image="play", key="play.toggle")
-    add(menu, _tr("More like this"), "similar", image="similar", key="search.more_like_this")
-    add(menu, _tr("Search inside these results"), "within", image="search", key="search.within")
+    parts = _Parts(menu, target, actions, shortcuts)
+    parts.add_asking()
     menu.addSeparator()
-    favourite = _tr("No favourite any more") if target.is_favourite else _tr("Favourite")
-    add(menu, favourite, "favourite", not target.is_favourite, image="star", key="favourite.toggle")
-    rate = menu.addMenu(_tr("Rate"))
-    for rating in range(6):
-        add(rate, "★" * rating or _tr("No rating"), "rate", rating, key=f"rating.{rating}")
-    tag = menu.addMenu(icon("tag"), _tr("Tag"))
-    for name in tags:
-        add(tag, name, "tag", name)
-    if tags:
-        tag.addSeparator()
-    add(tag, _tr("New tag…"), "tag", "", key="tag.add")
-    collection = menu.addMenu(icon("collection"), _tr("Add to a collection"))
-    for collection_id, name in collections:
-        add(collection, name, "collection", collection_id)
-    if collections:
-        collection.addSeparator()
-    add(collection, _tr("New collection…"), "collection", 0, key="collection.add")
+    parts.add_marks(collections, tags)
     menu.addSeparator()
-    add(menu, _tr("Copy the path") if one else _tr("Copy the paths"), "copy-path", image="copy", key="copy.path")
-    add(menu, _tr("Show in the file manager"), "reveal", image="reveal", key="reveal")
-    add(menu, _tr("Export…"), "export", image="export", key="export")
+    parts.add_handing_over()
     menu.addSeparator()
-    caption = menu.addMenu(icon("captions"), _tr("Caption"))
-    add(caption, _tr("Edit…"), "edit-caption", key="caption.edit")
-    add(caption, _tr("Write it anew"), "regenerate-caption")
-    if target.is_written:
-        add(caption, _tr("Restore the model's"), "restore-caption")
-    if target.caption:
-        add(caption, _tr("Copy"), "copy-caption", key="copy.caption")
+    parts.add_caption()
     menu.aboutToHide.connect(menu.deleteLater)
     return menu
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ResultMenu", text)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The menu while it is put together."""
+
+    menu: QMenu
+    target: Target
+    actions: ResultActions
+    shortcuts: ShortcutMap
+
+    def add(self, to: QMenu, label: str, action: str, value: object = None, *, image: str = "", key: str = "") -> None:
+        """Add an entry that does an action."""
+        # A name from the library must not make the letter after "&" a mnemonic, nor what follows a tab a shortcut.
+        text = label.replace("&", "&&").replace("\t", " ")
+        keys = self.shortcuts.text(key) if key else ""
+        entry = to.addAction(f"{text}\t{keys}" if keys else text)
+        if image:
+            entry.setIcon(icon(image))
+        actions = self.actions
+        entry.triggered.connect(lambda _=False: actions.choose(action, value))
+
+    def add_asking(self) -> None:
+        """Hearing it, and asking for more."""
+        menu = self.menu
+        self.add(menu, translate("ResultMenu", "Play"), "play", image="play", key="play.toggle")
+        like = translate("ResultMenu", "More like this")
+        self.add(menu, like, "similar", image="similar", key="search.more_like_this")
+        within = translate("ResultMenu", "Search inside these results")
+        self.add(menu, within, "within", image="search", key="search.within")
+
+    def add_marks(self, collections: Sequence[tuple[int, str]], tags: Sequence[str]) -> None:
+        """What a person thinks of it."""
+        menu, is_favourite = self.menu, self.target.is_favourite
+        plain_again, favourite = translate("ResultMenu", "No favourite any more"), translate("ResultMenu", "Favourite")
+        label = plain_again if is_favourite else favourite
+        self.add(menu, label, "favourite", not is_favourite, image="star", key="favourite.toggle")
+        rate = menu.addMenu(translate("ResultMenu", "Rate"))
+        for rating in range(6):
+            stars = "★" * rating or translate("ResultMenu", "No rating")
+            self.add(rate, stars, "rate", rating, key=f"rating.{rating}")
+        tag = menu.addMenu(icon("tag"), translate("ResultMenu", "Tag"))
+        for name in tags:
+            self.add(tag, name, "tag", name)
+        if tags:
+            tag.addSeparator()
+        self.add(tag, translate("ResultMenu", "New tag…"), "tag", "", key="tag.add")
+        collection = menu.addMenu(icon("collection"), translate("ResultMenu", "Add to a collection"))
+        for collection_id, name in collections:
+            self.add(collection, name, "collection", collection_id)
+        if collections:
+            collection.addSeparator()
+        self.add(collection, translate("ResultMenu", "New collection…"), "collection", 0, key="collection.add")
+        if self.target.collection_id is not None:
+            self.add(menu, translate("ResultMenu", "Take out of this collection"), "leave", self.target.collection_id)
+
+    def add_handing_over(self) -> None:
+        """Taking it elsewhere."""
+        menu, one = self.menu, self.target.count == 1
+        paths = translate("ResultMenu", "Copy the path") if one else translate("ResultMenu", "Copy the paths")
+        self.add(menu, paths, "copy-path", image="copy", key="copy.path")
+        self.add(menu, translate("ResultMenu", "Show in the file manager"), "reveal", image="reveal", key="reveal")
+        self.add(menu, translate("ResultMenu", "Export…"), "export", image="export", key="export")
+
+    def add_caption(self) -> None:
+        """Its sentence."""
+        caption = self.menu.addMenu(icon("captions"), translate("ResultMenu", "Caption"))
+        self.add(caption, translate("ResultMenu", "Edit…"), "edit-caption", key="caption.edit")
+        self.add(caption, translate("ResultMenu", "Write it anew"), "regenerate-caption")
+        if self.target.is_written:
+            self.add(caption, translate("ResultMenu", "Restore the model's"), "restore-caption")
+        if self.target.caption:
+            self.add(caption, translate("ResultMenu", "Copy"), "copy-caption", key="copy.caption")

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 from app.drag import mime_for_rows
 from app.models.roles import Column
 from app.models.row import ResultRow
+from app.panels.answer_words import AnswerWords
 from app.panels.result_menu import ResultActions, Target, result_menu
 from app.panels.results_board import Content, ResultsBoard
 from app.phrase import sounds
@@ -60,6 +61,7 @@ class ResultsPanel(QWidget):
         negatives_dropped, filters_dropped: What a suggestion takes out of the question.
         favourite_requested, rating_requested, tag_requested, collection_requested: (list[int], value); an empty tag
             and collection 0 mean: ask for its name.
+        collection_left: (list[int], int) these files shall be taken out of the listed collection.
         copy_path_requested, export_requested: (list[ResultRow])
         reveal_requested, caption_edit_requested: (ResultRow)
         caption_regenerate_requested, caption_restore_requested: (list[int])
@@ -82,6 +84,7 @@ class ResultsPanel(QWidget):
     rating_requested = Signal(object, int)
     tag_requested = Signal(object, str)
     collection_requested = Signal(object, int)
+    collection_left = Signal(object, int)
     copy_path_requested = Signal(object)
     export_requested = Signal(object)
     reveal_requested = Signal(object)
@@ -114,10 +117,10 @@ class ResultsPanel(QWidget):
         self._title = ""
         self._wish = 0
         self._actions = ResultActions(self)
-        self._actions.chosen.connect(self._do)
         self.head = ResultsHead()
         self.banner = Banner()
         self.page = StatePage()
+        self._words = AnswerWords(self, self.banner)
         self.board = ResultsBoard(library, runner, errors)
         self._stack = QStackedWidget()
         self._busy = QTimer(self)
@@ -165,32 +168,22 @@ class ResultsPanel(QWidget):
         if answer.listed is not None:
             self._show_listed(answer, key)
             return
-        hits, is_weak = answer.result.hits, False
-        if answer.show_all:
-            title = self.tr("{sounds}, weak matches too").format(sounds=sounds(len(hits)))
-            less = Offer(self.tr("Hide weak matches"), lambda: self.show_all_requested.emit(False))
-            self.banner.say(
-                self.tr("The best come first; far down nothing resembles what you asked for."), offers=[less]
-            )
-        elif answer.result.nothing_matches:
-            hits, is_weak, title = answer.result.closest, True, self.tr("Closest, but weak")
-            self.banner.say(
-                self.tr("Nothing here matches well."),
-                self.tr("Below stand the closest sounds; they are weak."),
-                offers=self._suggestions(answer, tail=True),
-                icon="search",
-            )
-        else:
-            match = self.tr("{sounds} matches") if len(hits) == 1 else self.tr("{sounds} match")
-            title = match.format(sounds=sounds(len(hits)))
-            self.banner.hide()
+        hits, is_weak, title = self._words.say(answer)
         if not hits:
-            self._show_no_file(answer)
+            self._say_nothing(answer)
             return
         ids = np.array([hit.file_id for hit in hits], dtype=np.int64)
         self._show(Content(key, ids, {hit.file_id: hit for hit in hits}, is_weak), title)
 
-    def show_files(self, ids: IntArray | Sequence[int], title: str, *, empty: str = "", key: object = None) -> None:
+    def show_files(
+        self,
+        ids: IntArray | Sequence[int],
+        title: str,
+        *,
+        empty: str = "",
+        key: object = None,
+        within: IntArray | None = None,
+    ) -> None:
         """Show files that nobody searched for: a folder, a collection, recent ones.
 
         Args:
@@ -198,10 +191,11 @@ class ResultsPanel(QWidget):
             title: What they are.
             empty: What to say if there are none.
             key: Equal for the same list at another time; the title if None.
+            within: What the next question is asked of, if not of everything.
         """
         self._new_wish()
         self.banner.hide()
-        self._show_within(None)
+        self._show_within(within)
         files = np.asarray(ids, dtype=np.int64)
         if len(files):
             content = Content(("files", title if key is None else key), files)
@@ -304,6 +298,13 @@ class ResultsPanel(QWidget):
         """Files that are in sight now."""
         return self.board.visible_ids() if self.is_listing else []
 
+    @property
+    def collection_id(self) -> int | None:
+        """The collection that is listed, if one is."""
+        key = self.board.content.key
+        listed = key[1] if isinstance(key, tuple) and key[:1] == ("files",) else None
+        return listed[1] if isinstance(listed, tuple) and listed[0] == "collection" else None
+
     def focus(self) -> None:
         """Go to the rows; the first becomes current if none is."""
         if self.is_listing:
@@ -314,6 +315,14 @@ class ResultsPanel(QWidget):
     def step(self, rows: int) -> None:
         """Go up or down from the current row."""
         self.board.step(rows)
+
+    def go_to(self, file_id: int) -> bool:
+        """Make a listed file the current one; returns whether it is listed."""
+        row = self.board.model.row_of(file_id) if self.is_listing else None
+        if row is None:
+            return False
+        self.board.view.go_to(row)
+        return True
 
     def sort_by(self, column: Column | None, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; None: the order in which things were found."""
@@ -335,7 +344,7 @@ class ResultsPanel(QWidget):
         shown = board.model.shown_at(index.row() if index.row() in rows else rows[0])
         tags = sorted(self._library.tags(), key=lambda tag: -tag.files)[:_MENU_TAGS]
         return result_menu(
-            Target(len(rows), shown.is_favourite, shown.rating, shown.caption, shown.is_written),
+            Target(len(rows), shown.is_favourite, shown.rating, shown.caption, shown.is_written, self.collection_id),
             self._actions,
             self._shortcuts,
             collections=[(one.id, one.name) for one in self._library.collections()],
@@ -372,34 +381,13 @@ class ResultsPanel(QWidget):
         elif answer.is_names_only:
             self._say_on_page(self.tr("Listening…"), self.tr("No name or caption holds these words."))
         else:
-            self._show_no_file(answer)
+            self._say_nothing(answer)
 
-    def _show_no_file(self, answer: SearchAnswer) -> None:
+    def _say_nothing(self, answer: SearchAnswer) -> None:
         """Nothing is there to be listed, not even something weak."""
         self.banner.hide()
-        if answer.listed is None and not answer.result.considered and not _has_conditions(answer):
-            self._say_on_page(
-                self.tr("Nothing to search yet"),
-                self.tr("Sounds appear here as soon as a folder is scanned."),
-                offers=[Offer(self.tr("Add a folder"), self.add_folder_requested.emit)],
-            )
-            return
-        offers = self._suggestions(answer, tail=False)
-        text = self.tr("Widen the search:") if offers else self.tr("Take back some of the words or conditions.")
-        self._say_on_page(self.tr("No sound meets all of this"), text, offers=offers)
-
-    def _suggestions(self, answer: SearchAnswer, *, tail: bool) -> list[Offer]:
-        spec, offers = answer.spec, []
-        if spec.negatives:
-            label = self.tr("Drop what is not wanted") if len(spec.negatives) > 1 else self.tr("Drop “not: {text}”")
-            offers.append(Offer(label.format(text=spec.negatives[0].text), self.negatives_dropped.emit))
-        if spec.where:
-            offers.append(Offer(self.tr("Clear the filters"), self.filters_dropped.emit))
-        if answer.within is not None:
-            offers.append(Offer(self.tr("Search everywhere"), lambda: self.within_requested.emit([])))
-        if tail:
-            offers.append(Offer(self.tr("Show the tail anyway"), lambda: self.show_all_requested.emit(True)))
-        return offers
+        words = self._words.of_nothing(answer)
+        self._say_on_page(words.title, words.text, offers=words.offers)
 
     def _say_on_page(self, title: str, text: str, *, icon: str = "search", offers: Sequence[Offer] = ()) -> None:
         self.page.say(title, text, icon=icon, offers=offers)
@@ -437,54 +425,3 @@ class ResultsPanel(QWidget):
             drag = QDrag(self.board.view)
             drag.setMimeData(self._mime_for(rows))
             drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)
-
-    def _do(self, action: str, value: object) -> None:
-        """Carry out what was chosen from the menu, which is: tell whoever can do it."""
-        rows, ids = self.selected(), self.selected_ids()
-        current = self.current() or (rows[0] if rows else None)
-        if current is None:
-            return
-        match action:
-            case "play":
-                self.play_requested.emit(current)
-            case "similar":
-                self.more_like_this.emit(current.path, current.span)
-            case "within":
-                self.request_within()
-            case "favourite":
-                self.favourite_requested.emit(ids, bool(value))
-            case "rate" if isinstance(value, int):
-                self.rating_requested.emit(ids, value)
-            case "tag":
-                self.tag_requested.emit(ids, str(value))
-            case "collection" if isinstance(value, int):
-                self.collection_requested.emit(ids, value)
-            case "copy-path":
-                self.copy_path_requested.emit(rows)
-            case "reveal":
-                self.reveal_requested.emit(current)
-            case "export":
-                self.export_requested.emit(rows)
-            case _:
-                self._do_with_caption(action, current, ids)
-
-    def _do_with_caption(self, action: str, current: ResultRow, ids: list[int]) -> None:
-        match action:
-            case "edit-caption":
-                self.caption_edit_requested.emit(current)
-            case "regenerate-caption":
-                self.caption_regenerate_requested.emit(ids)
-            case "restore-caption":
-                self.caption_restore_requested.emit(ids)
-            case "copy-caption":
-                row = self.board.model.row_of(current.file_id)
-                if row is not None:
-                    self.caption_copy_requested.emit(self.board.model.shown_at(row).caption)
-            case _:
-                raise ValueError(f"no such action: {action}")
-
-
-def _has_conditions(answer: SearchAnswer) -> bool:
-    """Whether anything of the question keeps files out, whatever they sound like."""
-    query = answer.spec.build()
-    return answer.within is not None or bool(query.conditions) or query.lexical.demands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QCoreApplication
 
 from app.jobs.indexing import Phase
+from app.models.folder_tree import folder_branches
 from app.models.folders import Node, NodeKind
 from app.phrase import counted, hours, pace, size, sounds, time_left
 
 if TYPE_CHECKING:
     from app.jobs.indexing import IndexController
     from core.library import CollectionRow, Library, RootRow, SavedSearch, UcsCount
+
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class LibraryContent:
     saved: tuple[SavedSearch, ...] = ()
     ucs: tuple[UcsCount, ...] = ()
     favourites: int = 0
+    branches: dict[int, tuple[Node, ...]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -52,12 +57,14 @@ class LibraryContent:
 
 def read_content(library: Library) -> LibraryContent:
     """Count what a library holds; may be called on any thread."""
+    roots = tuple(library.roots())
     return LibraryContent(
-        tuple(library.roots()),
+        roots,
         tuple(library.collections()),
         tuple(library.saved_searches()),
         tuple(library.ucs_counts()),
         len(library.list_files("favourite:yes")),
+        folder_branches(roots, library.folder_counts()),
     )
 
 
@@ -71,17 +78,13 @@ def usable(root: RootRow) -> int:
     return of_state(root, "ready") + of_state(root, "scanned")
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Sidebar", text)
-
-
 def sidebar_nodes(content: LibraryContent, controller: IndexController) -> list[Node]:
     """The lines of the sidebar."""
     return [
-        _section("folders", _tr("Folders"), _folder_nodes(content, controller)),
-        _section("collections", _tr("Collections"), _collection_nodes(content)),
-        _section("saved", _tr("Saved searches"), _saved_nodes(content)),
-        _section("ucs", _tr("Categories"), _ucs_nodes(content.ucs)),
+        _section("folders", translate("Sidebar", "Folders"), _folder_nodes(content, controller)),
+        _section("collections", translate("Sidebar", "Collections"), _collection_nodes(content)),
+        _section("saved", translate("Sidebar", "Saved searches"), _saved_nodes(content)),
+        _section("ucs", translate("Sidebar", "Categories"), _ucs_nodes(content.ucs)),
     ]
 
 
@@ -91,24 +94,28 @@ def _section(key: str, title: str, children: list[Node]) -> Node:
 
 def _folder_nodes(content: LibraryContent, controller: IndexController) -> list[Node]:
     titles = _unambiguous([root.path for root in content.roots])
-    nodes = [_folder_node(root, titles[root.path], controller) for root in content.roots]
+    nodes = [
+        _folder_node(root, titles[root.path], controller, content.branches.get(root.id, ())) for root in content.roots
+    ]
     if not nodes:
-        return [Node(NodeKind.HINT, "no-folder", _tr("No folder yet"))]
-    everything = Node(NodeKind.ALL, "all", _tr("All sounds"), content.files, icon="waveform")
-    recent = Node(NodeKind.RECENT, "recent", _tr("Added last"), icon="recent")
+        return [Node(NodeKind.HINT, "no-folder", translate("Sidebar", "No folder yet"))]
+    everything = Node(NodeKind.ALL, "all", translate("Sidebar", "All sounds"), content.files, icon="waveform")
+    recent = Node(NodeKind.RECENT, "recent", translate("Sidebar", "Recently added"), icon="recent")
     return [everything, recent, *nodes]
 
 
-def _folder_node(root: RootRow, title: str, controller: IndexController) -> Node:
+def _folder_node(root: RootRow, title: str, controller: IndexController, below: tuple[Node, ...]) -> Node:
     note, failed = _folder_note(root, controller)
     waiting, ready = of_state(root, "scanned"), of_state(root, "ready")
     skipped = of_state(root, "skipped")
     facts = [
         str(root.path),
         f"{sounds(ready + waiting)}, {hours(root.duration_s)}, {size(root.size_bytes)}",
-        _tr("{0} wait to be indexed").format(counted(waiting)) if waiting else "",
-        _tr("{0} skipped").format(counted(skipped)) if skipped else "",
-        _tr("The folder cannot be reached at present; what is known of it can be searched.") if root.is_offline else "",
+        translate("Sidebar", "{0} wait to be indexed").format(counted(waiting)) if waiting else "",
+        translate("Sidebar", "{0} skipped").format(counted(skipped)) if skipped else "",
+        translate("Sidebar", "The folder cannot be reached at present; what is known of it can be searched.")
+        if root.is_offline
+        else "",
     ]
     return Node(
         NodeKind.FOLDER,
@@ -121,6 +128,7 @@ def _folder_node(root: RootRow, title: str, controller: IndexController) -> Node
         failed=failed,
         share=ready / (ready + waiting) if waiting and not root.is_offline else None,
         path=root.path,
+        children=below,
     )
 
 
@@ -128,23 +136,25 @@ def _folder_note(root: RootRow, controller: IndexController) -> tuple[str, bool]
     """What is going on in a folder, and whether it is a failure."""
     waiting, skipped = of_state(root, "scanned"), of_state(root, "skipped")
     if root.is_offline:
-        return _tr("Offline"), False
+        return translate("Sidebar", "Offline"), False
     if controller.is_scanning(root.path):
-        return _tr("Scanning"), False
+        return translate("Sidebar", "Scanning"), False
     parts = []
     if waiting and controller.is_paused:
-        parts.append(_tr("Paused, {0} to go").format(counted(waiting)))
+        parts.append(translate("Sidebar", "Paused, {0} to go").format(counted(waiting)))
     elif waiting and controller.phase is Phase.INDEXING:
-        parts.append(_tr("Indexing, {0} to go").format(counted(waiting)))
+        parts.append(translate("Sidebar", "Indexing, {0} to go").format(counted(waiting)))
     elif waiting:
-        parts.append(_tr("{0} not indexed yet").format(counted(waiting)))
+        parts.append(translate("Sidebar", "{0} not indexed yet").format(counted(waiting)))
     if skipped:
-        parts.append(_tr("{0} skipped").format(counted(skipped)))
+        parts.append(translate("Sidebar", "{0} skipped").format(counted(skipped)))
     return " · ".join(parts), False
 
 
 def _collection_nodes(content: LibraryContent) -> list[Node]:
-    favourites = Node(NodeKind.FAVOURITES, "favourites", _tr("Favourites"), content.favourites, icon="star")
+    favourites = Node(
+        NodeKind.FAVOURITES, "favourites", translate("Sidebar", "Favourites"), content.favourites, icon="star"
+    )
     return [
         favourites,
         *(
@@ -158,7 +168,7 @@ def _saved_nodes(content: LibraryContent) -> list[Node]:
     nodes = [
         Node(NodeKind.SAVED, str(row.id), row.name, icon="bookmark", value=row.query_json) for row in content.saved
     ]
-    return nodes or [Node(NodeKind.HINT, "no-saved", _tr("None saved yet"))]
+    return nodes or [Node(NodeKind.HINT, "no-saved", translate("Sidebar", "None saved yet"))]
 
 
 def _ucs_nodes(rows: Sequence[UcsCount]) -> list[Node]:
@@ -187,7 +197,9 @@ def _ucs_nodes(rows: Sequence[UcsCount]) -> list[Node]:
                 ),
             )
         )
-    return nodes or [Node(NodeKind.HINT, "no-ucs", _tr("No file is named by the Universal Category System"))]
+    return nodes or [
+        Node(NodeKind.HINT, "no-ucs", translate("Sidebar", "No file is named by the Universal Category System"))
+    ]
 
 
 def title_case(words: str) -> str:
@@ -199,32 +211,33 @@ def work_note(controller: IndexController) -> str:
     """What the controller does, with pace and time left, in one line."""
     phase, progress = controller.phase, controller.progress
     names = {
-        Phase.SCANNING: _tr("Scanning"),
-        Phase.INDEXING: _tr("Indexing"),
-        Phase.CAPTIONING: _tr("Captioning"),
-        Phase.REMOVING: _tr("Removing a folder"),
-        Phase.STOPPING: _tr("Stopping"),
+        Phase.SCANNING: translate("Sidebar", "Scanning"),
+        Phase.INDEXING: translate("Sidebar", "Indexing"),
+        Phase.CAPTIONING: translate("Sidebar", "Captioning"),
+        Phase.REMOVING: translate("Sidebar", "Removing a folder"),
+        Phase.STOPPING: translate("Sidebar", "Stopping"),
     }
     if phase is Phase.IDLE:
         return ""
     if controller.is_paused and phase in (Phase.INDEXING, Phase.CAPTIONING):
-        return _tr("Paused") + (_left(progress.done, progress.total) if progress is not None else "")
+        return translate("Sidebar", "Paused") + (_left(progress.done, progress.total) if progress is not None else "")
     if progress is None:
         return names[phase]
     if phase is Phase.SCANNING:
-        return f"{names[phase]}, {_tr('{0} found').format(counted(progress.done))}" if progress.done else names[phase]
+        found = translate("Sidebar", "{0} found").format(counted(progress.done))
+        return f"{names[phase]}, {found}" if progress.done else names[phase]
     parts = [names[phase]]
     if progress.rate_per_s:
         parts[0] += f" {pace(progress.rate_per_s)}"
     if progress.left_s is not None:
         parts.append(time_left(progress.left_s))
     elif progress.total:
-        parts.append(_tr("{0} of {1}").format(counted(progress.done), counted(progress.total)))
+        parts.append(translate("Sidebar", "{0} of {1}").format(counted(progress.done), counted(progress.total)))
     return ", ".join(parts)
 
 
 def _left(done: int, total: int | None) -> str:
-    return f", {_tr('{0} to go').format(counted(total - done))}" if total else ""
+    return ", " + translate("Sidebar", "{0} to go").format(counted(total - done)) if total else ""
 
 
 def _unambiguous(paths: Sequence[Path]) -> dict[Path, str]:

@@ -94,7 +94,7 @@ class CaptionCard(QWidget):
         self.original.setVisible(bool(original))
         self.copy_button.setEnabled(bool(shown))
         self.restore_button.setVisible(caption is not None and caption.origin == "user")
-        self._show_others(() if caption is None else caption.alternatives)
+        self._show_others(() if caption is None else _others(caption))
         self.end_edit()
 
     def begin_edit(self, text: str | None = None) -> None:
@@ -178,6 +178,12 @@ class CaptionCard(QWidget):
         return button
 
 
+def _others(caption: CaptionRow) -> tuple[str, ...]:
+    """What the model would say instead: first of all the sentence it is not sure of, where its tags are shown."""
+    doubtful = () if caption.is_sure or not caption.text or not caption.tags else (caption.text,)
+    return tuple(dict.fromkeys((*doubtful, *caption.alternatives)))
+
+
 class AlternativeRow(QWidget):
     """Another sentence of the model, and a button that takes it.
 
@@ -199,5 +205,5 @@ class AlternativeRow(QWidget):
         self.button.clicked.connect(lambda: self.chosen.emit(sentence))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(words, 1)
-        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(words, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)

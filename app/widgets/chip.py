@@ -14,6 +14,9 @@ from app.plain import PlainLabel, plain_tooltip
 from app.theme import GRID, body_font, icon_pixmap, secondary_font, tokens
 from core.search.query import ClipPart, TextPart
 
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
+
 CHIP_PX = 24
 LEAST_WEIGHT, MOST_WEIGHT, WEIGHT_STEP = 0.1, 2.0, 0.1
 _LONGEST_PX = 240
@@ -190,16 +193,17 @@ class Chip(QWidget):
         if isinstance(self._part, ClipPart):
             detail = "" if self._part.span is None else span_text(self._part.span)
             return _Drawn(plain(self._part.path.name), detail, weight)
-        return _Drawn(_tr("not: {text}").format(text=plain(self._part.text)), "", weight)
+        return _Drawn(translate("Chip", "not: {text}").format(text=plain(self._part.text)), "", weight)
 
     def _describe(self) -> None:
         drawn = self._drawn()
         where = plain(os.fspath(self._part.path)) if isinstance(self._part, ClipPart) else drawn.name
-        hint = _tr("Alt+Up and Alt+Down change its weight.")
+        hint = translate("Chip", "Alt+Up and Alt+Down change its weight.")
         self.setToolTip(plain_tooltip("\n".join((where, hint))))
-        kind = _tr("Unlike") if self.is_negative else _tr("Example")
+        kind = translate("Chip", "Unlike") if self.is_negative else translate("Chip", "Example")
         spoken = self._part.text if isinstance(self._part, TextPart) else drawn.name
-        self.setAccessibleName(f"{kind}: {spoken} {drawn.detail} {_tr('weight')} {self._part.weight:g}")
+        weight = translate("Chip", "weight {0}").format(f"{self._part.weight:g}")
+        self.setAccessibleName(f"{kind}: {spoken} {drawn.detail} {weight}")
 
     @staticmethod
     def _write(painter: QPainter, text: str, rect: QRect, font: QFont, colour: str) -> None:
@@ -220,12 +224,12 @@ class WeightPopup(QFrame):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(round(LEAST_WEIGHT / WEIGHT_STEP), round(MOST_WEIGHT / WEIGHT_STEP))
         self.slider.setFixedWidth(132)
-        self.slider.setAccessibleName(_tr("Weight"))
+        self.slider.setAccessibleName(translate("Chip", "Weight"))
         self._value = PlainLabel()
         self._value.setMinimumWidth(32)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GRID, GRID, 2 * GRID, GRID)
-        layout.addWidget(PlainLabel(_tr("Weight")))
+        layout.addWidget(PlainLabel(translate("Chip", "Weight")))
         layout.addWidget(self.slider)
         layout.addWidget(self._value)
         self._leaving = QTimer(self)
@@ -266,7 +270,3 @@ class WeightPopup(QFrame):
         self.slider.setValue(round(weight / WEIGHT_STEP))
         self.slider.blockSignals(False)
         self._value.setText(f"×{weight:g}")
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Chip", text)

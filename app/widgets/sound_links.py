@@ -21,19 +21,22 @@ class SoundLink:
     """Another sound.
 
     Attributes:
+        path: Where it lies.
+        file_id: Its row in the catalogue.
         note: A few words beside its name.
         relevance: How alike it is, as a bar instead of a note.
     """
 
     path: Path
+    file_id: int = 0
     note: str = ""
     relevance: float | None = None
 
 
 class SoundLinks(QWidget):
-    """Attributes: opened (Path)."""
+    """Attributes: opened (Path, int): the sound and its id."""
 
-    opened = Signal(object)
+    opened = Signal(object, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,7 +68,7 @@ class SoundLinks(QWidget):
         row = QWidget()
         button = ElidedButton(plain(link.path.name))
         button.setToolTip(plain_tooltip(plain(str(link.path))))
-        button.clicked.connect(lambda: self.opened.emit(link.path))
+        button.clicked.connect(lambda: self.opened.emit(link.path, link.file_id))
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * GRID)

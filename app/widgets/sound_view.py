@@ -1,9 +1,8 @@
 """One sound, large: its waveform or spectrogram, the playhead, matched moments, and a region to loop and drag out.
 
 What the mouse does: a click goes there; a drag makes a region; a region's edges can be drawn; its handle is dragged
-out of the window; the wheel zooms around the pointer, with Shift it moves along, as does dragging the ruler. What the
-keyboard does, with the focus here: I and O set the region's beginning and end at the playhead, Home and End go to the
-sound's.
+out of the window; the wheel zooms around the pointer, with Shift it moves along, as does dragging the ruler. With the
+focus here Home and End go to the sound's beginning and end.
 """
 
 from __future__ import annotations
@@ -262,11 +261,7 @@ class SoundView(QWidget):
             super().keyPressEvent(event)
             return
         key = event.key()
-        if key == Qt.Key.Key_I:
-            self._choose_edge(start_s=self._playhead_s)
-        elif key == Qt.Key.Key_O:
-            self._choose_edge(end_s=self._playhead_s)
-        elif key == Qt.Key.Key_Home:
+        if key == Qt.Key.Key_Home:
             self.sought.emit(0.0)
         elif key == Qt.Key.Key_End:
             self.sought.emit(self._axis.duration_s)
@@ -336,15 +331,16 @@ class SoundView(QWidget):
             self._hold, self._anchor_s = _Hold.REGION, fixed_s
         self.set_region(Span(min(fixed_s, time_s), max(fixed_s, time_s)))
 
-    def _choose_edge(self, *, start_s: float | None = None, end_s: float | None = None) -> None:
+    def choose_edge(self, *, start_s: float | None = None, end_s: float | None = None) -> None:
+        """Let the region begin, or end, at a moment; past its other edge it reaches to the sound's end there."""
+        passed_end = start_s is not None
         region = self._region or Span(0.0, self._axis.duration_s)
         start_s = region.start_s if start_s is None else start_s
         end_s = region.end_s if end_s is None else end_s
         if self._axis.duration_s <= 0 or start_s == end_s:
             return
         if start_s > end_s:
-            # The edge passed the other one, which goes to the sound's end on that side.
-            start_s, end_s = (start_s, self._axis.duration_s) if start_s == self._playhead_s else (0.0, end_s)
+            start_s, end_s = (start_s, self._axis.duration_s) if passed_end else (0.0, end_s)
         self.choose(Span(start_s, end_s))
 
     def _show_cursor(self, hold: _Hold) -> None:

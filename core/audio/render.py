@@ -155,7 +155,9 @@ def export(
             yield Progress("export", number, len(items), str(written))
 
 
-def render_region(path: Path, span: Span, *, handles_s: float = 0.0, cache: CacheFolder) -> Path:
+def render_region(
+    path: Path, span: Span, *, handles_s: float = 0.0, cache: CacheFolder, cancel: CancelToken | None = None
+) -> Path:
     """A region as a WAV file in the cache, at the source's rate and depth; made at once unless it is there.
 
     Args:
@@ -163,8 +165,10 @@ def render_region(path: Path, span: Span, *, handles_s: float = 0.0, cache: Cach
         span: The region.
         handles_s: What to add before and after it, as far as the sound reaches.
         cache: Whose `hold` and `release` keep the file while another program may want it.
+        cancel: To break off; nothing is left behind.
 
     Raises:
+        CancelledError: A stop was asked for.
         UnusableFileError: The sound cannot be read.
         CacheError: The cache cannot be written.
     """
@@ -173,7 +177,12 @@ def render_region(path: Path, span: Span, *, handles_s: float = 0.0, cache: Cach
     target = cache.path((str(path), key.size_bytes, key.mtime_ns, span.start_s, span.end_s, handles_s), name)
     if not cache.found(target):
         wide = _with_handles(span, handles_s)
-        cache.write(target, lambda part: _write_sound(part, path, wide, ExportFormat(), CancelToken()))
+
+        def fill(part: Path) -> None:
+            _write_sound(part, path, wide, ExportFormat(), cancel or CancelToken())
+            part.chmod(0o644)  # it is for other programs, and may be copied to where others read it
+
+        cache.write(target, fill)
     return target
 
 

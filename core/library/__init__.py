@@ -11,7 +11,7 @@ Example:
     ...         print(hit.rank, hit.path, hit.span, hit.relevance)
 """
 
-from core.catalogue.browse import DeskRow, FileDetail, Order, RootRow, UcsCount
+from core.catalogue.browse import DeskRow, FileDetail, FolderCount, Order, RootRow, UcsCount
 from core.catalogue.caption import CaptionRow
 from core.catalogue.collection import CollectionRow
 from core.catalogue.models import FileState
@@ -20,7 +20,15 @@ from core.catalogue.statistic import SkippedItem
 from core.catalogue.tag import TagCount
 from core.library.bench import ModelChange
 from core.library.check import Finding
-from core.library.library import Library, Status, import_model, installed_captioner, models, remove_model
+from core.library.library import (
+    Library,
+    Status,
+    import_model,
+    installed_captioner,
+    models,
+    own_models,
+    remove_model,
+)
 from core.search.duplicate import Duplicate
 from core.search.moment import MomentScore
 
@@ -32,6 +40,7 @@ __all__ = [
     "FileDetail",
     "FileState",
     "Finding",
+    "FolderCount",
     "Library",
     "ModelChange",
     "MomentScore",
@@ -45,5 +54,6 @@ __all__ = [
     "import_model",
     "installed_captioner",
     "models",
+    "own_models",
     "remove_model",
 ]

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.catalogue.browse import (
     DeskRow,
     FileDetail,
+    FolderCount,
     Order,
     RootRow,
     UcsCount,
     below_folder,
     desk_rows,
     file_detail,
+    folder_counts,
     ordered_ids,
     recent_ids,
     root_rows,
@@ -90,12 +90,15 @@ class Browsing(Shelf):
         clauses = [compile_condition(parse_condition(condition)) for condition in conditions]
         if below is not None:
             clauses.append(below_folder(self._catalogue, below))
-        ids = ordered_ids(self._catalogue, *clauses, order=order, descending=descending)
-        return ids if among is None else ids[np.isin(ids, np.asarray(among, dtype=np.int64))]
+        return ordered_ids(self._catalogue, *clauses, order=order, descending=descending, among=among)
 
     def recent(self, limit: int = 1_000) -> IntArray:
         """Ids (m,) of the files that came last into the library, the latest first."""
         return recent_ids(self._catalogue, limit)
+
+    def folder_counts(self) -> list[FolderCount]:
+        """The folders below the roots that hold files, by path, each with how many it holds itself."""
+        return folder_counts(self._catalogue)
 
     def ucs_counts(self) -> list[UcsCount]:
         """The UCS categories that occur, in the order of the published list, with the number of files."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from core.catalogue.catalogue import Catalogue
 from core.catalogue.models import FileState
 from core.catalogue.statistic import LibraryStatistics, library_statistics
-from core.config import default_library_folder
+from core.config import default_library_folder, user_models_folder
 from core.encoders.load import available_models, find_model
 from core.jobs import CancelToken, Event
 from core.library.asking import Asking
@@ -159,3 +159,9 @@ def remove_model(model_id: str) -> None:
 def models() -> tuple[ModelCard, ...]:
     """The cards of all models that can be used, the default first."""
     return tuple(model.card for model in available_models())
+
+
+def own_models() -> frozenset[str]:
+    """The ids of the user's own models, trained or imported, which `remove_model` can delete."""
+    place = user_models_folder().resolve()
+    return frozenset(model.card.id for model in available_models() if model.folder.resolve().parent == place)

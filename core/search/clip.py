@@ -24,17 +24,29 @@ def embed_clip(encoder: DualEncoder, clip: ClipPart) -> FloatArray:
     Raises:
         UnusableFileError: The file cannot be read, or the stretch lies outside it.
     """
+    vectors, lengths = _embedded(encoder, clip)
+    if not vectors:
+        raise UnusableFileError(f"{clip.text} holds no sound.", "Check the stretch against the length of the file.")
+    return pool_windows(np.concatenate(vectors), lengths)
+
+
+def _embedded(encoder: DualEncoder, clip: ClipPart) -> tuple[list[FloatArray], list[int]]:
+    """The vectors of the clip's windows, (n, d) for every piece, and the windows' lengths in samples."""
     rate = encoder.card.sample_rate_hz
     window, hop = round(encoder.card.window_s * rate), round(encoder.card.hop_s * rate)
     vectors: list[FloatArray] = []
     lengths: list[int] = []
-    for piece in _pieces(clip, rate, piece_samples=_PIECE_WINDOWS * window):
-        ranges = plan_windows(len(piece), window, hop)
-        vectors.append(encoder.embed_audio([piece[start:end] for start, end in ranges]))
-        lengths.extend(end - start for start, end in ranges)
-    if not vectors:
-        raise UnusableFileError(f"{clip.text} holds no sound.", "Check the stretch against the length of the file.")
-    return pool_windows(np.concatenate(vectors), lengths)
+    try:
+        for piece in _pieces(clip, rate, piece_samples=_PIECE_WINDOWS * window):
+            ranges = plan_windows(len(piece), window, hop)
+            vectors.append(encoder.embed_audio([piece[start:end] for start, end in ranges]))
+            lengths.extend(end - start for start, end in ranges)
+    except UnusableFileError as error:
+        # A question may hold several clips: which of them is meant has to be said.
+        raise UnusableFileError(
+            f"The example {clip.path.name} cannot be used: {error.message}", error.way_out
+        ) from error
+    return vectors, lengths
 
 
 def _pieces(clip: ClipPart, rate_hz: int, *, piece_samples: int) -> Iterator[FloatArray]:

@@ -180,6 +180,8 @@ def test_that_tags_stand_for_a_doubtful_sentence(card: CaptionCard) -> None:
     card.show_caption(CaptionRow("A dog sings", 0.12, "model", ("dog", "bark"), is_sure=False))
     assert card.sentence.text == "dog, bark"
     assert "doubtful" in card.facts.text()
+    (other,) = card.findChildren(AlternativeRow)
+    assert "A dog sings" in other.button.accessibleName()
 
 
 def test_that_markup_in_captions_stays_text(card: CaptionCard) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +18,24 @@ from pytestqt.qtbot import QtBot
 from sound import noise, write_sound
 
 from app import drag
-from app.drag import ROWS_MIME, RegionMimeData, classify_drop, examples_of, mime_for_rows, region_cache
+from app.drag import (
+    ROWS_MIME,
+    RegionMimeData,
+    RegionRendering,
+    classify_drop,
+    examples_of,
+    file_url,
+    local_path,
+    mime_for_rows,
+    region_cache,
+)
 from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.panels.player import PlayerPanel
 from app.settings import Settings
 from app.shortcut import ShortcutMap
 from core.audio.cache import CacheFolder
+from core.audio.render import render_region
 from core.errors import KnownError
 from core.types import Span
 
@@ -36,6 +49,18 @@ class Row:
 @pytest.fixture
 def cache(tmp_path: Path) -> CacheFolder:
     return CacheFolder(tmp_path / "regions", 1 << 20)
+
+
+def region_mime(
+    path: Path,
+    span: Span,
+    cache: CacheFolder,
+    *,
+    handles_s: float = 0.0,
+    on_failed: Callable[[KnownError], object] = pytest.fail,
+) -> RegionMimeData:
+    rendering = RegionRendering(path, span, handles_s=handles_s, cache=cache)
+    return RegionMimeData(rendering, cache=cache, on_failed=on_failed, on_unready=lambda: pytest.fail("not ready"))
 
 
 def files(*paths: Path) -> QMimeData:
@@ -66,7 +91,7 @@ def test_that_a_region_becomes_a_file_only_when_it_is_asked_for(
 ) -> None:
     path = write_sound(tmp_path / "gate.wav", noise(3.0, channels=2), subtype="PCM_24")
     failures: list[KnownError] = []
-    data = RegionMimeData(path, Span(1.0, 1.5), handles_s=0.25, cache=cache, on_failed=failures.append)
+    data = region_mime(path, Span(1.0, 1.5), cache, handles_s=0.25, on_failed=failures.append)
     assert data.hasUrls()
     assert data.hasFormat("text/uri-list")
     assert "text/uri-list" in data.formats()
@@ -86,7 +111,7 @@ def test_that_a_region_becomes_a_file_only_when_it_is_asked_for(
 
 def test_that_a_region_that_was_handed_out_stays(qtbot: QtBot, tmp_path: Path, cache: CacheFolder) -> None:
     path = write_sound(tmp_path / "gate.wav", noise(1.0))
-    data = RegionMimeData(path, Span(0.0, 0.5), handles_s=0.0, cache=cache, on_failed=pytest.fail)
+    data = region_mime(path, Span(0.0, 0.5), cache, handles_s=0.0, on_failed=pytest.fail)
     made = Path(data.urls()[0].toLocalFile())
     cache.limit_bytes = 0
     cache.trim()
@@ -99,7 +124,7 @@ def test_that_a_region_file_young_enough_for_a_project_is_spared(
     settings.caches.folder = str(tmp_path / "cache")
     cache = region_cache(settings)
     path = write_sound(tmp_path / "gate.wav", noise(1.0))
-    RegionMimeData(path, Span(0.0, 0.5), handles_s=0.0, cache=cache, on_failed=pytest.fail).urls()
+    region_mime(path, Span(0.0, 0.5), cache, handles_s=0.0, on_failed=pytest.fail).urls()
     another_day = region_cache(settings)
     another_day.limit_bytes = 0
     assert another_day.trim() > 0
@@ -109,7 +134,7 @@ def test_that_a_region_file_young_enough_for_a_project_is_spared(
 
 def test_that_a_region_that_cannot_be_rendered_is_a_message(qtbot: QtBot, tmp_path: Path, cache: CacheFolder) -> None:
     failures: list[KnownError] = []
-    data = RegionMimeData(tmp_path / "gone.wav", Span(0.0, 1.0), handles_s=0.0, cache=cache, on_failed=failures.append)
+    data = region_mime(tmp_path / "gone.wav", Span(0.0, 1.0), cache, handles_s=0.0, on_failed=failures.append)
     assert data.urls() == []
     assert data.urls() == []
     assert len(failures) == 1
@@ -120,7 +145,7 @@ def test_that_our_own_window_knows_a_region_without_rendering_it(
     qtbot: QtBot, tmp_path: Path, cache: CacheFolder
 ) -> None:
     path = write_sound(tmp_path / "gate.wav", noise(3.0))
-    data = RegionMimeData(path, Span(1.0, 1.5), handles_s=0.0, cache=cache, on_failed=pytest.fail)
+    data = region_mime(path, Span(1.0, 1.5), cache, handles_s=0.0, on_failed=pytest.fail)
     for _ in range(50):
         drop = classify_drop(data)
     assert (drop.kind, drop.paths, drop.spans) == ("rows", (path,), (Span(1.0, 1.5),))
@@ -198,3 +223,84 @@ def test_that_the_players_region_is_dragged_with_the_handles_of_the_settings(
     made = Path(panel.region_mime().urls()[0].toLocalFile())
     assert soundfile.info(made).frames == 2 * 48_000
     assert made.is_relative_to(tmp_path / "cache" / "regions")
+
+
+def test_that_a_long_region_is_written_while_it_is_dragged(
+    qtbot: QtBot, panel: PlayerPanel, runner: JobRunner, until_idle: Callable[[], None], tmp_path: Path
+) -> None:
+    path = write_sound(tmp_path / "long.wav", noise(30.0))
+    panel.open(path, play=False)
+    panel.view.choose(Span(1.0, 26.0))
+    data = panel.region_mime()
+    assert data.rendered is None
+    until_idle()
+    (made,) = list((tmp_path / "cache" / "regions").glob("*/*.wav"))
+    assert local_path(data.urls()[0]) == made
+    assert soundfile.info(made).frames == 25 * 48_000
+
+
+def test_that_a_drop_that_comes_too_early_is_a_notice_and_the_next_one_works(
+    qtbot: QtBot,
+    panel: PlayerPanel,
+    errors: ErrorCentre,
+    until_idle: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_go_on = threading.Event()
+
+    def slowly(*args: object, **options: object) -> Path:
+        assert may_go_on.wait(10)
+        return render_region(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(drag, "render_region", slowly)
+    monkeypatch.setattr(drag, "_PATIENCE_S", 0.0)
+    panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
+    panel.view.choose(Span(0.0, 25.0))
+    early = panel.region_mime()
+    with qtbot.waitSignal(errors.noticed) as noticed:
+        assert early.urls() == []
+        assert early.urls() == []
+    assert "still being written" in noticed.args[0]
+    panel.forget_rendering(was_asked=early.was_asked)
+    may_go_on.set()
+    until_idle()
+    assert local_path(panel.region_mime().urls()[0]).is_file()
+
+
+def test_that_a_long_region_that_was_dropped_nowhere_is_not_written(
+    qtbot: QtBot, panel: PlayerPanel, until_idle: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_given_up = threading.Event()
+
+    def later(*args: object, **options: object) -> Path:
+        assert is_given_up.wait(10)
+        return render_region(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(drag, "render_region", later)
+    panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
+    panel.view.choose(Span(0.0, 25.0))
+    data = panel.region_mime()
+    panel.forget_rendering(was_asked=data.was_asked)
+    is_given_up.set()
+    until_idle()
+    assert not list((tmp_path / "cache" / "regions").glob("*/*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have names of text only")
+def test_that_a_name_that_is_no_text_leaves_and_comes_back_as_it_is(qtbot: QtBot, tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "plain.wav", noise(0.1)).rename(tmp_path / os.fsdecode(b"gate \xff #1 \xc3\xa4.wav"))
+    data = mime_for_rows([Row(path)])
+    assert b"gate%20%FF%20%231%20%C3%A4.wav" in bytes(data.data("text/uri-list").data())
+    assert classify_drop(files()).kind is None
+    foreign = QMimeData()
+    foreign.setUrls(data.urls())
+    assert classify_drop(foreign).paths == (path,)
+    drag.copy_files([path])
+    assert [local_path(url) for url in QGuiApplication.clipboard().mimeData().urls()] == [path]
+
+
+def test_that_an_ordinary_name_is_qts_own_address(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "a % b ä.wav"
+    assert file_url(path) == QUrl.fromLocalFile(str(path))
+    assert local_path(file_url(path)) == path

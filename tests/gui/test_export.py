@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -234,3 +235,33 @@ def test_that_the_meter_holds_its_peak_and_falls(qtbot: QtBot, qapp, theme: str)
     meter.resize(200, 12)
     assert not meter.grab().toImage().isNull()
     apply_theme(qapp, "dark")
+
+
+def test_that_an_old_recording_stays_while_a_remembered_search_refers_to_it(
+    qtbot: QtBot,
+    runner: JobRunner,
+    settings: Settings,
+    errors: ErrorCentre,
+    until_idle: Callable[[], None],
+    tmp_path: Path,
+) -> None:
+    settings.caches.folder = str(tmp_path / "cache")
+    folder = tmp_path / "cache" / "recordings"
+    kept, forgotten = folder / "1" / "a.wav", folder / "2" / "b.wav"
+    for path in (kept, forgotten):
+        path.parent.mkdir(parents=True)
+        with path.open("wb") as file:
+            file.truncate(150 << 20)
+        os.utime(path, (0, 0))
+    dialog = RecordDialog(
+        runner=runner,
+        settings=settings,
+        errors=errors,
+        referred=lambda: [kept, tmp_path / "elsewhere.wav"],
+        open_stream=FakeInput(),
+    )
+    qtbot.addWidget(dialog)
+    until_idle()
+    assert kept.is_file()
+    assert not forgotten.exists()
+    dialog.reject()

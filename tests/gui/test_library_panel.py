@@ -93,7 +93,7 @@ def test_that_a_line_that_stays_keeps_its_index_when_others_change(qapp):
 
 
 def test_that_the_sidebar_shows_folders_counts_and_categories(panel, small_sounds):
-    assert children(panel, "folders") == ["All sounds", "Added last", "sounds"]
+    assert children(panel, "folders") == ["All sounds", "Recently added", "sounds"]
     index = panel.model.index(2, 0, panel.model.find(NodeKind.SECTION, "folders"))
     assert index.data(SidebarRole.COUNT) == 8
     assert index.data(SidebarRole.NOTE) == ""

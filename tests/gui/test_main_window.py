@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from app.jobs import JobRunner
 from app.jobs.model import ModelState
+from app.models.folders import NodeKind
 from app.panels import desk as desk_module
 from app.panels.main_window import MainWindow
 from app.settings import Settings
@@ -111,7 +112,7 @@ def test_that_the_window_is_painted_before_the_library_is_opened(windows, librar
 def test_that_a_search_is_answered_in_the_list(window, windows, qtbot):
     desk = window.desk
     desk.search_panel.set_spec(QuerySpec(text="a dog barks"))
-    qtbot.waitUntil(lambda: desk._answer is not None and not desk.search.is_busy, timeout=30_000)
+    qtbot.waitUntil(lambda: desk.listing.question is not None and not desk.search.is_busy, timeout=30_000)
     windows.idle(window)
     names = [row.name for row in desk.results.board.results(range(2))]
     assert all("Dog" in name for name in names)
@@ -129,6 +130,75 @@ def test_that_choosing_a_folder_lists_its_sounds(window, windows, qtbot):
     desk.library_panel.favourites_selected.emit()
     windows.idle(window)
     assert len(desk.results.all_ids()) == 0
+
+
+def test_that_a_folder_inside_lists_what_lies_below_it(window, windows, small_sounds):
+    desk = window.desk
+    index = desk.library_panel.model.find(NodeKind.SUBFOLDER, str(small_sounds / "animals"))
+    desk.library_panel.tree.setCurrentIndex(index)
+    windows.idle(window)
+    assert {row.path.parent for row in desk.results.board.results(range(3))} == {small_sounds / "animals"}
+    assert len(desk.results.all_ids()) == 3
+
+
+def test_that_what_is_searched_in_is_seen_and_ends_with_the_next_list(window, windows, qtbot):
+    desk = window.desk
+    desk.library_panel.all_selected.emit()
+    windows.idle(window)
+    few = desk.results.all_ids()[:3].tolist()
+    desk.results.within_requested.emit(few)
+    assert desk.results.all_ids().tolist() == few
+    assert not desk.results.head.within_button.isHidden()
+    desk.search_panel.set_spec(QuerySpec(where=("duration>0",)))
+    qtbot.waitUntil(lambda: desk.listing.question is not None, timeout=30_000)
+    windows.idle(window)
+    assert sorted(desk.results.all_ids().tolist()) == sorted(few)
+    desk.library_panel.all_selected.emit()
+    windows.idle(window)
+    assert desk.results.head.within_button.isHidden()
+    desk.search_panel.set_spec(QuerySpec(where=("duration>0.01",)))
+    qtbot.waitUntil(lambda: desk.listing.question is not None, timeout=30_000)
+    windows.idle(window)
+    assert len(desk.results.all_ids()) == 8
+
+
+def test_that_a_list_that_is_chosen_is_not_overtaken_by_an_answer(window, windows):
+    desk = window.desk
+    desk.search.ask(QuerySpec(where=("duration>0",)), now=True)
+    desk.library_panel.favourites_selected.emit()
+    windows.idle(window)
+    assert desk.listing.question is None
+    assert len(desk.results.all_ids()) == 0
+
+
+def test_that_a_similar_sound_is_gone_to_where_it_is_listed(window, windows):
+    desk = window.desk
+    desk.library_panel.all_selected.emit()
+    windows.idle(window)
+    other = desk.results.board.results([4])[0]
+    desk.results.go_to(other.file_id)
+    assert desk.results.current() == other
+    assert not desk.results.go_to(10_000)
+    assert desk.results.current() == other
+
+
+def test_that_sounds_are_taken_out_of_the_listed_collection(window, windows):
+    desk, library = window.desk, window.library
+    ids = library.list_files()[:3].tolist()
+    library.add_to_collection(made := library.create_collection("Castle"), ids)
+    desk.library_panel.collection_selected.emit(made, "Castle")
+    windows.idle(window)
+    desk.results.go_to(ids[1])
+    menu = desk.results.menu()
+    entry = next(action for action in menu.actions() if action.text() == "Take out of this collection")
+    entry.trigger()
+    windows.idle(window)
+    assert desk.results.all_ids().tolist() == [ids[0], ids[2]]
+    assert library.collection_files(made).tolist() == [ids[0], ids[2]]
+    desk.library_panel.all_selected.emit()
+    windows.idle(window)
+    desk.results.go_to(ids[0])
+    assert all(action.text() != "Take out of this collection" for action in desk.results.menu().actions())
 
 
 def test_that_a_category_lists_its_sounds(window, windows):
@@ -151,7 +221,7 @@ def test_that_the_favourite_key_marks_the_selected_sounds(window, windows, qtbot
     desk.library_panel.all_selected.emit()
     windows.idle(window)
     desk.results.focus()
-    desk._toggle_favourite()
+    desk.commands.toggle_favourite()
     windows.idle(window)
     assert len(window.library.list_files("favourite:yes")) == 1
     assert desk.library_panel.content.favourites == 1
@@ -205,7 +275,7 @@ def test_that_a_dropped_sound_is_searched_by(window, windows, small_sounds, qtbo
     assert event.isAccepted()
     assert event.dropAction() == Qt.DropAction.CopyAction, "the file is not moved"
     assert [clip.path.name for clip in window.desk.search_panel.spec().clips] == ["Dog Excited Barking.flac"]
-    qtbot.waitUntil(lambda: window.desk._answer is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.desk.listing.question is not None, timeout=30_000)
     windows.idle(window)
     assert any("Dog" in row.name for row in window.desk.results.board.results([0]))
 

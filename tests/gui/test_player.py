@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fake_device import FakeOutput, ramp_file
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 from sound import noise, tone, write_sound
@@ -21,6 +22,7 @@ from app.shortcut import ShortcutMap
 from core.audio.device import DeviceError, OutputChoice, SoundDevice
 from core.audio.peaks import PeakMeter
 from core.audio.playback import PlayState
+from core.audio.rendition import MAX_SPEED, MIN_SPEED
 from core.errors import KnownError
 from core.types import Span
 
@@ -380,3 +382,55 @@ def test_that_the_view_shown_is_remembered(panel: PlayerPanel, settings: Setting
     panel.spectrogram_button.click()
     assert panel.view.is_spectrogram
     assert settings.layout.choices["player.spectrogram"] is True
+
+
+def test_that_going_through_a_list_without_a_device_is_a_notice_and_a_key_press_a_dialog(
+    qtbot: QtBot, panel: PlayerPanel, errors: ErrorCentre, output: FakeOutput, tmp_path: Path
+) -> None:
+    output.missing = {""}
+    notices: list[str] = []
+    dialogs: list[KnownError] = []
+    errors.noticed.connect(notices.append)
+    errors.known_raised.connect(dialogs.append)
+    for name in ("a.wav", "b.wav", "c.wav"):
+        ramp_file(tmp_path / name)
+        panel.open(tmp_path / name, play=True, is_asked=False)
+        qtbot.waitUntil(lambda: panel.controller.state is PlayState.STOPPED and bool(notices), timeout=10_000)
+    assert len(notices) == 1
+    assert not dialogs
+    assert "is not there" in panel.output_button.toolTip()
+    panel.toggle()
+    qtbot.waitUntil(lambda: bool(dialogs), timeout=10_000)
+    output.missing = set()
+    play(qtbot, panel, tmp_path / "a.wav")
+    qtbot.waitUntil(lambda: panel.output_button.toolTip() == "Output device and channels", timeout=10_000)
+    assert len(dialogs) == 1
+
+
+def test_that_the_regions_edges_are_set_by_keys_that_can_be_changed(
+    qtbot: QtBot, panel: PlayerPanel, shortcuts: ShortcutMap, tmp_path: Path
+) -> None:
+    ramp_file(tmp_path / "a.wav")
+    panel.open(tmp_path / "a.wav", play=False, duration_s=4.0)
+    panel.show()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    panel.controller.seek(1.0)
+    qtbot.keyClick(panel, Qt.Key.Key_I)
+    panel.controller.seek(3.0)
+    qtbot.keyClick(panel, Qt.Key.Key_O)
+    assert panel.region == Span(1.0, 3.0)
+    shortcuts.rebind("region.start", [QKeySequence("B")])
+    panel.controller.seek(2.0)
+    qtbot.keyClick(panel, Qt.Key.Key_I)
+    assert panel.region == Span(1.0, 3.0)
+    qtbot.keyClick(panel, Qt.Key.Key_B)
+    assert panel.region == Span(2.0, 3.0)
+
+
+def test_that_every_speed_the_settings_allow_can_be_played(settings: Settings) -> None:
+    for speed in (MIN_SPEED, MAX_SPEED):
+        settings.audio.speed = speed
+    for speed in (MIN_SPEED - 0.01, MAX_SPEED + 0.01):
+        with pytest.raises(ValueError, match="speed"):
+            settings.audio.speed = speed

@@ -57,7 +57,7 @@ def test_that_every_page_can_be_shown_by_name(dialog):
 
 
 def test_that_devices_that_were_found_are_named(dialog):
-    assert label(dialog, "preferences.devices") == "Found: A graphics card (8.0 GB)"
+    assert label(dialog, "preferences.devices") == "Found: A graphics card (8.0 GB)\nProcessor: 8 threads"
 
 
 def test_that_a_machine_without_a_graphics_card_says_so(
@@ -69,26 +69,28 @@ def test_that_a_machine_without_a_graphics_card_says_so(
     )
     qtbot.addWidget(made)
     until_idle()
-    assert label(made, "preferences.devices") == "No CUDA device was found; the processor is used."
+    assert label(made, "preferences.devices") == (
+        "No CUDA device was found; the processor is used.\nProcessor: 2 threads"
+    )
 
 
 def test_that_the_model_is_shown_with_its_windows_and_hop(dialog, small_library):
     card = small_library.card
-    assert dialog.model.currentData() == card.id
+    assert dialog.models.model.currentData() == card.id
     facts = label(dialog, "preferences.model")
     assert f"Windows of {card.window_s:g} s every {card.hop_s:g} s" in facts
     assert card.licence in facts
 
 
 def test_that_another_device_holds_only_when_it_is_applied(dialog, settings, qtbot):
-    assert not dialog.apply_button.isEnabled()
-    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+    assert not dialog.models.apply_button.isEnabled()
+    dialog.models.device.setCurrentIndex(dialog.models.device.findData("cpu"))
     assert settings.device == "auto"
-    assert dialog.apply_button.isEnabled()
+    assert dialog.models.apply_button.isEnabled()
     with qtbot.waitSignal(dialog.reopen_requested):
-        qtbot.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(dialog.models.apply_button, Qt.MouseButton.LeftButton)
     assert settings.device == "cpu"
-    assert not dialog.apply_button.isEnabled()
+    assert not dialog.models.apply_button.isEnabled()
 
 
 def test_that_a_choice_is_kept_on_disk_when_the_window_is_closed(dialog, settings, tmp_path):
@@ -232,3 +234,66 @@ def test_that_the_sheet_shows_every_action_with_its_present_key(shortcuts, qtbot
     texts = [one.text() for one in sheet.findChildren(PlainLabel)]
     assert all(action.label in texts for action in shortcuts.actions())
     assert texts[texts.index("Play or pause") + 1] == "P"
+
+
+# Models of the user's own.
+
+
+def test_that_a_clap_checkpoint_is_imported_and_chosen(dialog, tmp_path, until_idle, qtbot, settings):
+    from small_clap import write_clap
+
+    folder = write_clap(tmp_path / "my-clap")
+    dialog.models.import_folder(folder)
+    assert not dialog.models.import_button.isEnabled()
+    until_idle()
+    chosen = dialog.models.model.currentData()
+    assert "my-clap" in chosen
+    assert "(yours)" in dialog.models.model.currentText()
+    assert chosen in label(dialog, "preferences.import")
+    assert "listened to again" in label(dialog, "preferences.change")
+    assert "8 sounds" in label(dialog, "preferences.change")
+    with qtbot.waitSignal(dialog.reopen_requested):
+        dialog.models.apply_button.click()
+    assert settings.model == chosen
+    assert not dialog.models.remove_button.isEnabled(), "the model in use cannot be removed"
+
+
+def test_that_an_imported_model_can_be_removed_and_a_bundled_one_cannot(dialog, tmp_path, until_idle):
+    from small_clap import write_clap
+
+    assert not dialog.models.remove_button.isEnabled()
+    dialog.models.import_folder(write_clap(tmp_path / "my-clap"))
+    until_idle()
+    chosen = dialog.models.model.currentData()
+    assert dialog.models.remove_button.isEnabled()
+    dialog.models.remove_chosen()
+    until_idle()
+    assert dialog.models.model.findData(chosen) < 0
+    assert label(dialog, "preferences.import") == f"{chosen} was removed."
+    assert (tmp_path / "my-clap").is_dir()
+
+
+def test_that_a_folder_without_a_model_is_refused_with_the_reason(dialog, tmp_path, until_idle):
+    (tmp_path / "holiday").mkdir()
+    before = dialog.models.model.count()
+    dialog.models.import_folder(tmp_path / "holiday")
+    until_idle()
+    assert str(tmp_path / "holiday") in label(dialog, "preferences.import")
+    assert dialog.models.model.count() == before
+    assert dialog.models.import_button.isEnabled()
+    assert dialog.models.cancel_button.isHidden()
+
+
+def test_that_a_model_that_the_user_trained_is_imported(dialog, tmp_path, until_idle):
+    from small_model import card_fields, small_parts
+
+    from core.encoders.assembly import save_dual_encoder
+
+    card = save_dual_encoder(tmp_path / "run-7", small_parts(), {**card_fields(), "name": "mine"})
+    dialog.models.import_folder(tmp_path / "run-7")
+    until_idle()
+    assert dialog.models.model.currentData() == card.id
+    assert dialog.models.apply_button.isEnabled()
+    dialog.models.import_folder(tmp_path / "run-7")
+    until_idle()
+    assert "already" in label(dialog, "preferences.import")

@@ -124,12 +124,12 @@ def test_that_no_match_is_said_with_the_closest_and_what_to_try(panel: ResultsPa
     assert panel.all_ids().tolist() == [4, 5, 6]
     assert all(panel.board.model.shown_at(row).is_weak for row in range(3))
     offers = {button.text(): button for button in panel.banner.offers()}
-    assert list(offers) == ["Drop “not: wind”", "Clear the filters", "Search everywhere", "Show the tail anyway"]
+    assert list(offers) == ["Drop “not: wind”", "Clear the filters", "Search everywhere", "Show weak matches anyway"]
     with qtbot.waitSignals([panel.negatives_dropped, panel.filters_dropped]):
         offers["Drop “not: wind”"].click()
         offers["Clear the filters"].click()
     with qtbot.waitSignal(panel.show_all_requested) as caught:
-        offers["Show the tail anyway"].click()
+        offers["Show weak matches anyway"].click()
     assert caught.args == [True]
     with qtbot.waitSignal(panel.within_requested) as caught:
         offers["Search everywhere"].click()

@@ -93,3 +93,14 @@ def test_that_a_folder_of_any_name_can_be_remembered(tmp_path):
     settings.library = str(Path("Töne & <b>Geräusche</b>"))
     settings.save()
     assert Settings.load(tmp_path / "settings.json")[0].library == "Töne & <b>Geräusche</b>"
+
+
+def test_that_a_name_that_is_no_text_can_be_kept(tmp_path: Path) -> None:
+    settings, _ = Settings.load(tmp_path / "settings.json")
+    settings.export.folder = os.fsdecode(b"/sounds/gate \xff")
+    settings.layout.expanded = [os.fsdecode(b"folder:/\xfe")]
+    assert settings.save() == ""
+    kept, notice = Settings.load(tmp_path / "settings.json")
+    assert not notice
+    assert kept.export.folder == "/sounds/gate \\udcff"
+    assert kept.layout.expanded == settings.layout.expanded

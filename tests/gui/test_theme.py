@@ -4,9 +4,9 @@ import re
 from dataclasses import fields
 
 import pytest
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QComboBox, QStyle, QWidget
 
 from app import theme
 from app.theme import DARK, ICONS, LIGHT, apply_theme, contrast, icon, icon_names, icon_pixmap, tokens
@@ -111,3 +111,20 @@ def _ink(made: QIcon, mode: QIcon.Mode = QIcon.Mode.Normal, state: QIcon.State =
     image = made.pixmap(QSize(48, 48), 1.0, mode, state).toImage()
     colours = [image.pixelColor(x, y) for x in range(48) for y in range(48)]
     return max(colours, key=lambda colour: colour.alpha()).name()
+
+
+def test_that_nothing_moves_by_itself_where_that_is_wanted(themed):
+    fades = themed.isEffectEnabled(Qt.UIEffect.UI_FadeMenu)
+    blinks_ms = themed.styleHints().cursorFlashTime()
+    apply_theme(themed, "dark", is_still=True)
+    combo = QComboBox()
+    duration = QStyle.StyleHint.SH_Widget_Animation_Duration
+    try:
+        assert combo.style().styleHint(duration, None, combo) == 0
+        assert not themed.isEffectEnabled(Qt.UIEffect.UI_FadeMenu)
+        assert themed.styleHints().cursorFlashTime() == 0
+    finally:
+        apply_theme(themed, "dark")
+    assert themed.isEffectEnabled(Qt.UIEffect.UI_FadeMenu) == fades
+    assert themed.styleHints().cursorFlashTime() == blinks_ms
+    assert combo.style().styleHint(duration, None, combo) > 0

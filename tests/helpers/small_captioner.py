@@ -34,7 +34,7 @@ DECODER = {
 def small_decoder(seed: int = 0) -> PrefixedCaptionDecoder:
     """With opinions sharp enough to be worth a search."""
     torch.manual_seed(seed)
-    decoder = PrefixedCaptionDecoder(**DECODER)  # type: ignore[arg-type]
+    decoder = PrefixedCaptionDecoder(**DECODER)
     with torch.no_grad():
         decoder.classifier.weight.mul_(4.0)
         decoder.classifier.bias[EOS] += 2.0

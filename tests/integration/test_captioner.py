@@ -24,7 +24,7 @@ from training.metrics.rouge import rouge_l
 
 _MODEL = RESOURCES / "models" / "earshot-captioner"
 _LARGEST_BYTES = 30_000_000
-_EVERY = 4  # of the test clips
+_EVERY = 6  # of the clips of both splits
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def described(corpus_folder: Path, captioner: Captioner) -> Described:
     clips = read_manifest(corpus_folder)
     own = [clip for clip in clips if clip.split == "test"][::_EVERY]
     embedder = EncoderEmbedder(load_dual_encoder(RESOURCES / "models" / "earshot-base", device="cpu"))
-    others = [clip for clip in clips if clip.split == "train"][::2]
+    others = [clip for clip in clips if clip.split == "train"][::_EVERY]
     nearest = (embedder.sounds(own) @ embedder.sounds(others).T).argmax(axis=1)
     return Described(
         own,
@@ -96,8 +96,8 @@ def test_that_it_says_more_than_the_nearest_clip_does(described: Described) -> N
 def test_that_its_language_is_clean(described: Described) -> None:
     counted = fluency([guess.text for guess in described.guesses])
     assert (counted.repeating, counted.unfinished) == (0, 0)
-    # A quarter of the test split; all of it has more than 400.
-    assert counted.words > 200
+    # A sixth of the test split; all of it has more than 400.
+    assert counted.words > 150
 
 
 @pytest.mark.corpus

@@ -71,7 +71,7 @@ TRAINED = (
     "tymofieiev/passt-sigmoid",
     "tymofieiev/atst-slower-tap",
 )
-CHANCE = 0.12  # mAP@10 of a random ranking of the 32 sounds that are learned from
+CHANCE = 0.1  # mAP@10 of a random ranking of the 32 sounds that are learned from, one or two of which fit
 
 
 class Small:
@@ -119,7 +119,9 @@ class Small:
             self.run(f"{room}/{recipe.auxiliary.captions}")
         # A frozen encoder on waveforms, or one that learns, as the recipe says. A second stage begins anew: from where
         # its first one ended it has hardly any way to fall.
-        shrunken = load_any(recipe_path(name), [*few, *MINILM, *MN04, 'starts_from=""'])
+        # Layers that begin with nothing need more steps.
+        longer = ["loop.epochs=10"] if recipe.auxiliary is not None else []
+        shrunken = load_any(recipe_path(name), [*few, *MINILM, *MN04, 'starts_from=""', *longer])
         train(shrunken, places, folder, device="cpu", show=False)
         return folder
 
@@ -176,21 +178,31 @@ def test_that_a_published_recipe_learns_and_its_export_loads(name: str, small: S
     ],
 )
 def test_that_the_published_encoder_itself_takes_its_steps(name: str, small: Small) -> None:
-    """The whole encoder at its published size with fresh parameters, on one batch, over and over."""
+    """The whole encoder at its published size with fresh parameters: one step down its gradient lowers the loss."""
     recipe = load_any(recipe_path(name), [*SHRUNKEN, *SMALL_TEXT, "data.batch=4", "data.sampler=one"])
     task = build(recipe, small.places, taught=False)
     batch = next(iter(task.batches(1)))
-    optimiser = torch.optim.Adam(task.module.parameters(), lr=1e-4)
-    task.module.eval()  # Without chance, so that the losses can be compared.
-    losses = []
-    for _ in range(3):
-        total, parts = task.loss(batch)
-        optimiser.zero_grad()
-        total.backward()
-        optimiser.step()
-        losses.append(float(total.detach()))
-        assert sum(parts.values()) == pytest.approx(losses[-1], rel=1e-4)
-    assert losses[-1] < losses[0]
+    task.module.train()
+
+    def loss() -> torch.Tensor:
+        torch.manual_seed(0)  # The same dropout and patchout each time.
+        return task.loss(batch)[0]
+
+    before = loss()
+    before.backward()
+    learning = {name: p for name, p in task.module.named_parameters() if p.grad is not None and bool(p.grad.any())}
+    for part in ("sounds.", "wording.", "audio_head.", "text_head."):
+        assert any(name.startswith(part) for name in learning), part
+    norm = torch.stack([p.grad.norm() for p in learning.values() if p.grad is not None]).norm()
+    # How far a fresh network's slope reaches differs by orders of magnitude.
+    lowered, gone = False, 0.0
+    with torch.no_grad():
+        for step in (1e-2, 1e-3, 1e-4, 1e-5):
+            for parameter in learning.values():
+                parameter -= (step - gone) * parameter.grad / norm
+            gone = step
+            lowered = lowered or float(loss()) < float(before.detach())
+    assert lowered
 
 
 @pytest.mark.parametrize("name", recipe_names())

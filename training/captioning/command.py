@@ -32,6 +32,7 @@ from training.captioning.material import CaptionMaterial, gather, judged_scenes
 from training.captioning.order import OrderedLoss, cut_sounds
 from training.captioning.run import open_run
 from training.captioning.score import WordLoss
+from training.captioning.sound import Listener, embed_scenes
 from training.data.dataset import Clip
 from training.data.storage import replace_file
 from training.perturb import PAPER, Accuracy, Reranking, accuracies, rerank, scene_contrasts
@@ -109,8 +110,10 @@ def order_figures(opened: Opened, *, split: str = "test", top: int = 20) -> dict
     if made.sounds.clip is None:
         return {WORDS_ALONE: OrderFigures(accuracies(words, tests), None)}
     cut = cut_sounds(made.sounds, opened.material, stretches=opened.recipe.decoder.stretches)
-    texts = load_dual_encoder(RESOURCES / "models" / SHIPPED, device="cpu").embed_text(captions)
-    scores = texts @ made.sounds.clip[:, : opened.material.clip_dimension].numpy().T
+    search = load_dual_encoder(RESOURCES / "models" / SHIPPED, device="cpu")
+    listener = Listener(opened.material.encoder, opened.recipe.audio)
+    placed = embed_scenes(made.scenes, opened.material.clips, listener, search)
+    scores = np.asarray(search.embed_text(captions) @ placed.T)
     return {
         name: OrderFigures(accuracies(loss, tests), rerank(loss, captions, scores, top=top))
         for name, loss in (

@@ -19,11 +19,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE, CaptionerCard, ConfidenceFit
+from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE, CaptionerCard, ConfidenceFit, read_captioner_card
 from core.captioning.shipped import Evidence
 from core.captioning.writer import CaptionWriter, assemble_writer, read_words
 from core.config import RESOURCES
-from core.encoders.card import read_card
 from core.encoders.efficientat import MobileNetEncoder
 from core.types import FloatArray
 from training.captioning.config import CaptioningRecipe
@@ -38,12 +37,11 @@ from training.captioning.evaluate import (
     tell,
     template_captions,
 )
-from training.captioning.material import CaptionMaterial
+from training.captioning.material import SHIPPED_CAPTIONER, CaptionMaterial
 from training.checkpoint import write_whole
 from training.data.dataset import Clip
 from training.metrics.caption_report import CaptionReport
 from training.recipe import RecipeError
-from training.retrieval.config import SHIPPED
 from training.tasks.captioning import CaptioningTask, decoder_options
 
 _TRAIN = "python -m training train earshot-captioner --out RUN && python -m training export RUN --model MODEL"
@@ -215,7 +213,7 @@ def _card_fields(
 ) -> dict[str, Any]:
     identity = recipe.identity
     assert identity is not None  # `export` has checked.
-    head = read_card(RESOURCES / "models" / SHIPPED).architecture.audio_head
+    head = read_captioner_card(RESOURCES / "models" / SHIPPED_CAPTIONER).architecture.audio_head
     return {
         **identity.model_dump(),
         "id": f"{identity.name}-{identity.version}",

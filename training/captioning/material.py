@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from core.captioning.card import WEIGHTS_FILE, read_captioner_card
 from core.captioning.tokenizer import normalise_caption, split_words
 from core.captioning.vocabulary import Vocabulary
 from core.captioning.writer import place_clips
 from core.config import RESOURCES
-from core.encoders.card import AUDIO_FILE, read_card
 from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.head import create_audio_head
 from core.types import FloatArray, IntArray
@@ -31,13 +31,13 @@ from training.data.cache import ArrayCache
 from training.data.dataset import Clip
 from training.material import learned_clips
 from training.recipe import RecipeError, load_any, recipe_path
-from training.retrieval.config import SHIPPED
 from training.retrieval.encoder import Places, load_audio_encoder
 from training.retrieval.material import learned_rows, read_sets
 
 _PLACED_AT_ONCE = 512
 # Added to the seed, so that scenes of different use are drawn apart.
 _LEARNED_SCENES, _JUDGED_SCENES = 3, 2
+SHIPPED_CAPTIONER = "earshot-captioner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +182,15 @@ def _learned(recipe: CaptioningRecipe, clips: Sequence[Clip], embeddings: FloatA
 
 
 def _shipped_head() -> nn.Module:
-    folder = RESOURCES / "models" / SHIPPED
-    spec = read_card(folder).architecture.audio_head
+    """The head of earshot-base 1.0.0, as the shipped captioner carries it.
+
+    Later ones are told of more than a frame's own mean, and so cannot place a stretch of a clip.
+    """
+    folder = RESOURCES / "models" / SHIPPED_CAPTIONER
+    spec = read_captioner_card(folder).architecture.audio_head
     head = create_audio_head(spec.name, **spec.options)
-    state = load_file(folder / AUDIO_FILE)
+    state = load_file(folder / WEIGHTS_FILE)
     head.load_state_dict(
-        {name.removeprefix("head."): value for name, value in state.items() if name.startswith("head.")}
+        {name.removeprefix("head."): value.float() for name, value in state.items() if name.startswith("head.")}
     )
     return head.eval().requires_grad_(False)

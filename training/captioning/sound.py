@@ -24,6 +24,7 @@ from core.captioning.protocol import AudioFeatures
 from core.encoders.efficientat import TIME_STRIDE, MobileNetEncoder
 from core.encoders.folded import FoldedMobileNet
 from core.encoders.output import EncoderOutput
+from core.encoders.protocol import DualEncoder
 from core.encoders.windows import fill_with_silence
 from core.types import FloatArray, IntArray
 from training.captioning.scene import Scene, compose
@@ -154,6 +155,28 @@ def hear_scenes(scenes: Sequence[Scene], clips: Sequence[Clip], listener: Listen
         return compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)
 
     return _kept(scenes, listener, cache, key=key, read=read)
+
+
+def embed_scenes(
+    scenes: Sequence[Scene], clips: Sequence[Clip], listener: Listener, encoder: DualEncoder
+) -> FloatArray:
+    """Scenes in the space of a search model: (m, d).
+
+    Raises:
+        UnusableFileError: A file cannot be read.
+    """
+
+    @lru_cache(_CLIPS_IN_MEMORY)
+    def sound(row: int) -> FloatArray:
+        return listener.read(clips[row].path)
+
+    vectors = [
+        encoder.embed_audio([compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)])[
+            0
+        ]
+        for scene in track(scenes, description="placing", transient=True)
+    ]
+    return np.stack(vectors)
 
 
 def _kept(

@@ -13,7 +13,7 @@ from small_library import write_sound
 from core.errors import LibraryBusyError, LibraryError, QueryError, UnusableFileError
 from core.jobs import PauseToken, Progress
 from core.library import FileState, Library
-from core.search.query import QuerySpec, build_query
+from core.search.query import ClipPart, QuerySpec, build_query
 
 REPOSITORY = Path(__file__).parents[4]
 
@@ -89,6 +89,26 @@ def test_that_files_from_elsewhere_can_stand_in_a_collection(library, sounds, tm
         with pytest.raises(UnusableFileError):
             library.add_outside_files([outside, wrong])
     assert library.search(build_query('"anvil"')).nothing_matches
+
+
+def test_that_folders_are_counted_and_few_files_are_sorted_alone(library, sounds):
+    list(library.index([sounds]))
+    assert library.folder_counts() == []
+    inner = write_sound(sounds / "Castle" / "gate.wav", 5, duration_s=0.5)
+    list(library.index([sounds]))
+    (folder,) = library.folder_counts()
+    assert (folder.path, folder.files) == (inner.parent, 1)
+    ids = library.list_files(order="duration")
+    few = ids[[2, 0]]
+    assert library.list_files(order="duration", among=few).tolist() == [ids[0], ids[2]]
+    assert library.list_files(order="duration", descending=True, among=few).tolist() == [ids[2], ids[0]]
+    assert library.list_files(below=inner.parent, among=ids).tolist() == [library.file_id_at(inner)]
+
+
+def test_that_an_example_that_cannot_be_used_is_named(library, tmp_path):
+    spec = QuerySpec("rain", clips=(ClipPart(tmp_path / "gone.wav"),))
+    with pytest.raises(UnusableFileError, match=r"gone\.wav"):
+        library.search(spec.build())
 
 
 def test_that_similar_sounds_can_stay_inside_the_results(library, sounds):

@@ -116,7 +116,7 @@ def test_that_a_search_is_answered_in_the_list(window, windows, qtbot):
     windows.idle(window)
     names = [row.name for row in desk.results.board.results(range(2))]
     assert all("Dog" in name for name in names)
-    assert desk.model.state is ModelState.READY
+    qtbot.waitUntil(lambda: desk.model.state is ModelState.READY, timeout=30_000)
 
 
 def test_that_choosing_a_folder_lists_its_sounds(window, windows, qtbot):

@@ -37,7 +37,7 @@ bench: $(READY)
 # The small version of every published row, on the corpus; PART=mei runs one paper's. It goes on where it was stopped.
 study: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training study --data $(SHARED)/corpus --out .cache/study \
-		--cache .cache/features --part $(or $(PART),all) --document docs/study.md
+		--cache .cache/features --part $(or $(PART),all) --jobs $(or $(JOBS),2) --document docs/study.md
 
 # Both models that ship, anew. SENTENCES is the published folder of all-MiniLM-L6-v2 (see docs/models.md).
 models: $(READY)

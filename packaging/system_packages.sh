@@ -40,8 +40,9 @@ for library, package in (pair.split("=") for pair in sys.argv[1:]):
         missing.append(package)
 if not any(path.suffix in (".ttf", ".otf", ".ttc") for path in pathlib.Path("/usr/share/fonts").rglob("*")):
     missing.append("fonts-dejavu-core")
-if shutil.which("Xvfb") is None:
-    missing.append("xvfb")
+for program, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool")):
+    if shutil.which(program) is None:
+        missing.append(package)
 print("".join(f" {package}" for package in dict.fromkeys(missing)), end="")
 END
 )"

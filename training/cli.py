@@ -392,9 +392,10 @@ def study(
     cache: Cache = _CACHE,
     document: Annotated[Path | None, typer.Option(help="Write the findings there.")] = None,
     threads: Threads = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Parts that run at once, each in a process of one thread.")] = 1,
 ) -> None:
     """Run the small version of every published row on one folder of described sounds, and write what came out."""
     from training.study import run_study
 
     torch.set_num_threads(threads)
-    run_study(data, out, cache, parts=part, document=document)
+    run_study(data, out, cache, parts=part, document=document, jobs=jobs)

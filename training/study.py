@@ -1,17 +1,21 @@
 """The study: the small version of every published row on one folder of described sounds.
 
 It can be stopped and started again at any time, also part by part: finished runs are not run again, and the document is
-written from what is there.
+written from what is there. No run refers to one of another part, so parts can run side by side.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from core.errors import KnownError
 from training.captioning.run import train as train_captioner
@@ -66,7 +70,11 @@ _LOSSES = ("triplet-sum", "triplet-max", "triplet-weighted", "nt-xent")
 PARTS: dict[str, Part] = {
     "mei": Part(
         "Losses at batch 32 and 128 (Mei et al. 2022)",
-        _runs(*(f"mei-{loss}" for loss in _LOSSES), *(f"mei-{loss}-128" for loss in _LOSSES)),
+        _runs(
+            *(f"mei-{loss}" for loss in _LOSSES),
+            *(f"mei-{loss}-128" for loss in _LOSSES),
+            "mei-triplet-sum-128-faster",
+        ),
     ),
     "primus": Part(
         "Estimated correspondences (Primus et al. 2024)",
@@ -78,25 +86,37 @@ PARTS: dict[str, Part] = {
             "primus-stage2-m1",
             "primus-stage2-m3",
             "primus-stage2-sum",
+            "primus-mlp-stage2-none",
+            "primus-mlp-stage2-m1",
+            "primus-mlp-stage2-m3",
         ),
     ),
     "tymofieiev": Part(
         "Sigmoid, encoder learning rate, text-aware pooling (Tymofieiev 2025)",
-        _runs(
-            "tymofieiev-nt-xent",
-            "tymofieiev-sigmoid",
-            "tymofieiev-mean",
-            "tymofieiev-tap",
-            "tymofieiev-tuned",
-            "tymofieiev-tuned-slower",
+        (
+            *_runs(
+                "tymofieiev-nt-xent",
+                "tymofieiev-sigmoid",
+                "tymofieiev-mean",
+                "tymofieiev-tap",
+                "tymofieiev-tap-dropout",
+            ),
+            *_runs("tymofieiev-tuned", "tymofieiev-tuned-slower", seeds=2),
         ),
     ),
-    "xin": Part(
-        "Hierarchical interaction and auxiliary captions (Xin and Zou)",
+    "xin-hci": Part(
+        "Hierarchical interaction (Xin and Zou)",
         (
             *_runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
+            *_runs("xin-hci-cs-whole", "xin-hci-all-whole", seeds=2),
+        ),
+    ),
+    "xin-ac": Part(
+        "Auxiliary captions (Xin and Zou)",
+        (
             *_runs("xin-captioner", seeds=1),
             *_runs("xin-ac-none", "xin-ac-da", "xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
+            *_runs("xin-ac-none-whole", "xin-ac-da-whole", "xin-ac-fi-whole", seeds=2),
         ),
     ),
     "labbe": Part(
@@ -104,6 +124,9 @@ PARTS: dict[str, Part] = {
         _runs("labbe", "labbe-scenes", seeds=1),
     ),
 }
+
+
+_LONGEST_FIRST = ("tymofieiev", "xin-ac", "xin-hci", "primus", "mei", "labbe")
 
 
 def planned(parts: str) -> Iterator[tuple[str, StudyRun, int]]:
@@ -121,7 +144,9 @@ def planned(parts: str) -> Iterator[tuple[str, StudyRun, int]]:
             yield from ((name, run, seed) for run in PARTS[name].runs if seed < run.seeds)
 
 
-def run_study(data: Path, out: Path, cache: Path, *, parts: str = "all", document: Path | None = None) -> None:
+def run_study(
+    data: Path, out: Path, cache: Path, *, parts: str = "all", document: Path | None = None, jobs: int = 1
+) -> None:
     """Run what is not finished, and report what is.
 
     Args:
@@ -130,42 +155,67 @@ def run_study(data: Path, out: Path, cache: Path, *, parts: str = "all", documen
         cache: For features.
         parts: "all", or names with commas between.
         document: Gets tables of all that is finished.
+        jobs: Parts that run at once, each in a process with one thread.
 
     Raises:
         KnownError: Something is missing or damaged, or the disk is full.
     """
+    names = list(dict.fromkeys(part for part, _, _ in planned(parts)))
+    if jobs == 1 or len(names) == 1:
+        _run_planned(data, out, cache, parts=",".join(names), show=True)
+    else:
+        _run_side_by_side(data, out, cache, names=sorted(names, key=_LONGEST_FIRST.index), jobs=jobs)
+    for name in names:
+        rows = part_rows(out, name)
+        if rows:
+            write_report(rows, out / "report" / name, data="the corpus")
+    if document is not None:
+        from training.finding import write_document
+
+        write_document(out, document)
+
+
+def _run_side_by_side(data: Path, out: Path, cache: Path, *, names: list[str], jobs: int) -> None:
+    """One process for each part. What fails in one part is told when the others have ended."""
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        running = {pool.submit(_run_planned, data, out, cache, parts=name, show=False): name for name in names}
+        for future in as_completed(running):
+            future.result()
+            _logger.info("part %s is finished", running[future])
+
+
+def _one_thread() -> None:
+    # Which run began, but not every epoch of each: two would talk at once.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    _logger.setLevel(logging.INFO)
+    torch.set_num_threads(1)
+
+
+def _run_planned(data: Path, out: Path, cache: Path, *, parts: str, show: bool) -> None:
     shelf = Shelf()
     for _, run, seed in planned(parts):
         folder = out.resolve() / f"seed{seed}" / run.recipe
-        # Captions are written once, for all seeds.
         overrides = [f"seed={seed}"]
         recipe = load_any(recipe_path(f"small/{run.recipe}"), overrides)
         places = Places(data, Path("weights"), cache, folder.parent)
         began = time.perf_counter()
         if isinstance(recipe, AuxiliaryRecipe):
             if not (folder / CAPTIONS_FILE).is_file():
-                write_captions(recipe, places, folder, device="cpu")
+                write_captions(recipe, places, folder, device="cpu", show=show)
                 _note_time(folder, began)
             continue
         if (folder / FIGURES_FILE).is_file():
             continue
         if isinstance(recipe, RetrievalRecipe) and recipe.auxiliary is not None and seed:
+            # Captions are written once, for all seeds.
             captions = str(out.resolve() / "seed0" / recipe.auxiliary.captions)
             recipe = load_any(recipe_path(f"small/{run.recipe}"), [*overrides, f"auxiliary.captions={captions}"])
         _logger.info("%s, seed %d", run.recipe, seed)
         if recipe.task == "captioning":
-            train_captioner(recipe, places, folder, device="cpu")
+            train_captioner(recipe, places, folder, device="cpu", show=show)
         else:
-            train(recipe, places, folder, device="cpu", shelf=shelf)
+            train(recipe, places, folder, device="cpu", shelf=shelf, show=show)
         _note_time(folder, began)
-    for name in PARTS if parts == "all" else parts.split(","):
-        rows = part_rows(out, name.strip())
-        if rows:
-            write_report(rows, out / "report" / name.strip(), data="the corpus")
-    if document is not None:
-        from training.finding import write_document
-
-        write_document(out, document)
 
 
 def _note_time(folder: Path, began: float) -> None:

@@ -10,8 +10,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.encoders.card import DataSource, FileRecord, ModuleSpec, QualityFigure
 from core.errors import ModelError
 
 CARD_FILE = "card.json"
@@ -26,52 +27,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CaptionSource(_Part):
-    """Something that the model was trained on or starts from.
-
-    Attributes:
-        name: What it is called.
-        licence: Under which it came.
-        hours: Of sound; 0 where it is none (weights, text).
-        items: Recordings or captions.
-        note: Where it came from, and anything that matters for its use.
-    """
-
-    name: str = Field(min_length=1)
-    licence: str = Field(min_length=1)
-    hours: float = Field(default=0.0, ge=0)
-    items: int = Field(default=0, ge=0)
-    note: str = ""
-
-
-class CaptionModule(_Part):
-    """A module by its name in a registry and the keyword arguments that build it."""
-
-    name: str = Field(pattern=_SLUG)
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-
-
 class CaptionArchitecture(_Part):
     """The modules of a captioner: what listens, what places the clip among texts, and what writes."""
 
-    trunk: CaptionModule
-    audio_head: CaptionModule
-    decoder: CaptionModule
-
-
-class CaptionFile(_Part):
-    """Size and SHA-256 of a file beside the card."""
-
-    bytes: int = Field(ge=1)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class CaptionFigure(_Part):
-    """A measured figure and the command that prints it."""
-
-    value: float
-    command: str = Field(min_length=1)
-    note: str = ""
+    trunk: ModuleSpec
+    audio_head: ModuleSpec
+    decoder: ModuleSpec
 
 
 class Writing(_Part):
@@ -145,7 +106,7 @@ class CaptionerCard(_Part):
     description: str = Field(min_length=1)
     origin: str = Field(min_length=1)
     licence: str = Field(min_length=1)
-    data: tuple[CaptionSource, ...]
+    data: tuple[DataSource, ...]
     architecture: CaptionArchitecture
     sample_rate_hz: int = Field(ge=8000, le=384000)
     window_s: Annotated[float, Field(gt=0, le=60)] = 10.0
@@ -153,8 +114,8 @@ class CaptionerCard(_Part):
     writing: Writing = Writing()
     tagging: Tagging = Tagging()
     confidence: ConfidenceFit
-    files: dict[str, CaptionFile]
-    quality: dict[str, CaptionFigure]
+    files: dict[str, FileRecord]
+    quality: dict[str, QualityFigure]
     seed: int = Field(ge=0)
     command: str = Field(min_length=1)
 

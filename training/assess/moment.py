@@ -14,8 +14,8 @@ import numpy as np
 from core.audio.mono import read_mono
 from core.encoders.protocol import DualEncoder
 from core.encoders.windows import plan_windows
-from core.search.focus import focus
 from core.types import FloatArray, Span
+from training.assess.focus import focus
 from training.data.manifest import Clip
 
 _SHORTEST_S, _LONGEST_S = 30.0, 60.0

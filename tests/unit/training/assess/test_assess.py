@@ -9,9 +9,9 @@ import pytest
 
 from core.encoders.card import Calibration, LogisticFit
 from core.encoders.relevance import Relevance
-from core.search.focus import GLANCE_S, focus
 from core.types import FloatArray, Span
 from training.assess.example import CHANGES, as_mp3
+from training.assess.focus import GLANCE_S, focus
 from training.assess.moment import Scene, moment_figures
 from training.assess.negative import NegativeCase, moved_away, negative_cases
 from training.assess.question import Question, precision_by_kind, read_questions

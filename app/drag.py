@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from core.audio.cache import CacheFolder
 from core.audio.decode import is_audio_candidate
-from core.audio.render import render_region
+from core.audio.render import render_region, rendered_region
 from core.errors import KnownError
 from core.types import Span
 
@@ -35,7 +36,7 @@ _URLS_MIME = "text/uri-list"
 _MOST_LOOKED_AT = 2_000
 _MIB = 1 << 20
 _DAY_S = 86_400
-# A longer region is begun with the drag; a drop waits no longer for it than the other program would for us.
+# A longer region is begun with the drag; drops wait no longer for it, all together, than a program would for us.
 _LONG_S = 20.0
 _PATIENCE_S = 4.0
 
@@ -118,7 +119,7 @@ class RegionRendering:
         self._cache = cache
         self._handle: JobHandle | None = None
         self._done = threading.Event()
-        self._made: Path | None = None
+        self._patience_s = _PATIENCE_S
         self._error: KnownError | None = None
 
     @property
@@ -131,9 +132,12 @@ class RegionRendering:
         return (self.path, self.span, self.handles_s) == (path, span, handles_s)
 
     def begin(self, runner: JobRunner, *, on_ready: Callable[[], object]) -> None:
-        """Make it in the background, unless that was begun already."""
-        if self._handle is not None:
+        """Make it in the background, unless it is there or on its way."""
+        is_on_its_way = self._handle is not None and not self._done.is_set()
+        if is_on_its_way or self._rendered() is not None:
             return
+        self._done.clear()
+        self._error, self._patience_s = None, _PATIENCE_S
 
         def job(cancel: CancelToken) -> Iterator[Event]:
             try:
@@ -155,22 +159,33 @@ class RegionRendering:
             self._handle.cancel()
 
     def result(self) -> Path | None:
-        """The file, waited for a few seconds; None if it is still being made.
+        """The file, at once if it is there, else waited for a few seconds; None if it is still being made.
 
         Raises:
             KnownError: It cannot be made.
         """
+        if (made := self._rendered()) is not None:
+            return made
         if self._handle is None:
             self._make(None)
-        elif not self._done.wait(_PATIENCE_S):
-            return None
+        else:
+            began = time.monotonic()
+            self._done.wait(self._patience_s)
+            # Whoever drops once more before it is ready has waited long enough.
+            self._patience_s = max(0.0, self._patience_s - (time.monotonic() - began))
         if self._error is not None:
             raise self._error
-        return self._made
+        return self._rendered()
+
+    def _rendered(self) -> Path | None:
+        try:
+            return rendered_region(self.path, self.span, handles_s=self.handles_s, cache=self._cache)
+        except KnownError:
+            return None  # making it tells why
 
     def _make(self, cancel: CancelToken | None) -> None:
         try:
-            self._made = render_region(self.path, self.span, handles_s=self.handles_s, cache=self._cache, cancel=cancel)
+            render_region(self.path, self.span, handles_s=self.handles_s, cache=self._cache, cancel=cancel)
         except KnownError as error:
             self._error = error
 

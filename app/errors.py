@@ -20,7 +20,16 @@ from types import TracebackType
 from typing import Any
 
 import platformdirs
-from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler, qVersion
+from PySide6.QtCore import (
+    QCoreApplication,
+    QMessageLogContext,
+    QObject,
+    Qt,
+    QtMsgType,
+    Signal,
+    qInstallMessageHandler,
+    qVersion,
+)
 
 from core.errors import CancelledError, KnownError
 
@@ -29,6 +38,9 @@ _LOG_BYTES, _LOG_FILES = 1_000_000, 3
 _REMEMBERED_LINES = 2_000
 _LINES_IN_REPORT = 40
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 # Of these the log holds what happens, of everything else only warnings.
 _OURS = ("app", "core", "qt")
@@ -209,7 +221,8 @@ def start_logging(errors: ErrorCentre, folder: Path | None = None) -> Path | Non
             folder / LOG_FILE, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8", errors="backslashreplace"
         )
     except OSError as error:
-        errors.notice(f"The log cannot be written to {folder}: {error.strerror or error}.")
+        text = translate("Log", "The log cannot be written to {folder}: {reason}.")
+        errors.notice(text.format(folder=folder, reason=error.strerror or error))
         return None
     handler.setFormatter(logging.Formatter(_FORMAT))
     root.addHandler(handler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 
 from app.drag import copy_files, reveal
 from app.phrase import sounds
+from core.errors import UnusableFileError
+from core.jobs import CancelToken, Event, Progress, Skipped
 
 if TYPE_CHECKING:
     from app.errors import ErrorCentre
@@ -40,18 +42,18 @@ class FileActions(QObject):
         super().__init__(parent)
         self._library, self._runner, self._errors, self._window = library, runner, errors, parent
 
-    def connect_results(self, results: Any) -> None:
-        """Carry out what a results panel asks for."""
-        results.favourite_requested.connect(self.set_favourite)
-        results.rating_requested.connect(self.set_rating)
-        results.tag_requested.connect(self.add_tag)
-        results.collection_requested.connect(self.add_to_collection)
-        results.collection_left.connect(self.remove_from_collection)
-        results.copy_path_requested.connect(self.copy_files)
-        results.reveal_requested.connect(lambda row: self.reveal(row.path))
-        results.caption_copy_requested.connect(self.copy_text)
-        results.caption_regenerate_requested.connect(self.regenerate_captions)
-        results.caption_restore_requested.connect(self.restore_captions)
+    def carry_out(self, wishes: Any) -> None:
+        """Carry out what is asked for rows of the wishes."""
+        wishes.favourite_requested.connect(self.set_favourite)
+        wishes.rating_requested.connect(self.set_rating)
+        wishes.tag_requested.connect(self.add_tag)
+        wishes.collection_requested.connect(self.add_to_collection)
+        wishes.collection_left.connect(self.remove_from_collection)
+        wishes.copy_path_requested.connect(self.copy_files)
+        wishes.reveal_requested.connect(lambda row: self.reveal(row.path))
+        wishes.caption_copy_requested.connect(self.copy_text)
+        wishes.caption_regenerate_requested.connect(self.regenerate_captions)
+        wishes.caption_restore_requested.connect(self.restore_captions)
 
     def set_favourite(self, file_ids: Sequence[int], is_favourite: bool) -> None:
         """Make files favourites, or plain ones again."""
@@ -82,13 +84,30 @@ class FileActions(QObject):
 
     def regenerate_captions(self, file_ids: Sequence[int]) -> None:
         """Have captions written anew."""
-        self._errors.notice(self.tr("Writing captions anew for {0}.").format(sounds(len(file_ids))))
+        ids = [int(file_id) for file_id in file_ids]
+        told_of = 0
+        self._errors.notice(self.tr("Writing captions anew for {0}.").format(sounds(len(ids))))
 
-        def work(ids: list[int]) -> None:
-            for file_id in ids:
-                self._library.regenerate_caption(file_id)
+        def job(cancel: CancelToken) -> Iterator[Event]:
+            for number, file_id in enumerate(ids, 1):
+                cancel.check()
+                try:
+                    self._library.regenerate_caption(file_id)
+                except UnusableFileError as error:
+                    # Of many sounds some may lie on a disk that is not there: the others get theirs.
+                    yield Skipped(str(file_id), str(error))
+                else:
+                    yield Progress("caption", number, len(ids), files=(file_id,))
 
-        self._change(file_ids, work)
+        def tell(event: Event) -> None:
+            nonlocal told_of
+            if isinstance(event, Skipped):
+                self._errors.notice(event.reason)
+            elif isinstance(event, Progress):
+                self.files_changed.emit(ids[told_of : event.done])
+                told_of = event.done
+
+        self._runner.run(job, on_event=tell, name="write captions anew")
 
     def restore_captions(self, file_ids: Sequence[int]) -> None:
         """Bring back the captions that were there before they were edited."""

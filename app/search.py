@@ -263,7 +263,8 @@ class SearchController(QObject):
             self._errors.raised(error)
         if question.number == self._number:
             self._set_busy(False)
-            shown = KnownError("The search failed.", "Preferences and the log tell more.") if is_bug else error
+            failed = KnownError(self.tr("The search failed."), self.tr("Preferences and the log tell more."))
+            shown = failed if is_bug else error
             self.failed.emit(shown)
         self._follow()
 

@@ -18,6 +18,10 @@ from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from PySide6.QtCore import QCoreApplication
+
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 SETTINGS_FILE = "settings.json"
 _log = logging.getLogger(__name__)
@@ -193,13 +197,17 @@ class Settings(Section):
         except FileNotFoundError:
             pass
         except OSError as error:
-            notice = f"The settings cannot be read ({error.strerror or error}); the defaults are used."
+            text = translate("Settings", "The settings cannot be read ({reason}); the defaults are used.")
+            notice = text.format(reason=error.strerror or error)
         except ValidationError as error:
             _log.info("settings in %s refused: %s", file, error)
             aside = file.with_suffix(".damaged.json")
             with contextlib.suppress(OSError):
                 os.replace(file, aside)  # noqa: PTH105 - Path.replace hides that it overwrites
-            notice = f"The settings were damaged; the defaults are used. The old file was kept as {aside.name}."
+            text = translate(
+                "Settings", "The settings were damaged; the defaults are used. The old file was kept as {name}."
+            )
+            notice = text.format(name=aside.name)
         settings._file = file
         return settings, notice
 
@@ -225,5 +233,6 @@ class Settings(Section):
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            return f"The settings cannot be saved to {self._file.parent}: {error.strerror or error}."
+            text = translate("Settings", "The settings cannot be saved to {folder}: {reason}.")
+            return text.format(folder=self._file.parent, reason=error.strerror or error)
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -35,6 +35,7 @@ class TrunkConfig(_Part):
     Attributes:
         name: In the registry of encoders.
         taps: Blocks of it that the head is also told of (see `core.encoders.efficientat.MobileNetTrunk.summarise`).
+        mel_summary: The head is also told of the log-mel itself.
         window_s: Longer clips are cut to this.
         hop_s: For the card.
         shortest_s: Shorter clips are followed by silence up to this.
@@ -43,10 +44,17 @@ class TrunkConfig(_Part):
 
     name: str = "mn04"
     taps: tuple[int, ...] = ()
+    mel_summary: bool = False
     window_s: float = Field(default=10.0, gt=0, le=60)
     hop_s: float = Field(default=5.0, gt=0, le=60)
     shortest_s: float = Field(default=5.0, ge=0, le=60)
     views: int = Field(default=0, ge=0, le=16)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What builds the trunk, beside its name."""
+        wanted = {"taps": list(self.taps), "mel_summary": self.mel_summary}
+        return {name: value for name, value in wanted.items() if value}
 
 
 class DataConfig(_Part):
@@ -82,6 +90,7 @@ class HeadConfig(_Part):
     temperature: float = Field(default=0.03, gt=0)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    input_limit: float = Field(default=0.0, ge=0)
 
 
 class LossConfig(ModuleSpec):
@@ -107,9 +116,10 @@ class LossConfig(ModuleSpec):
 
 
 class ProfileLoopConfig(_Part):
-    """Optimiser, schedule and batches."""
+    """Optimiser, schedule and batches; for `average` see `training.tasks.profile.ProfileTask`."""
 
     epochs: int = Field(default=25, ge=1)
+    average: float = Field(default=0.0, ge=0, lt=1)
     batch: int = Field(default=512, ge=2)
     extra_batch: int = Field(default=512, ge=0)
     unheard_batch: int = Field(default=128, ge=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from training.calibrate import (
     same_concept,
 )
 from training.config import Recipe
+from training.data.licence import data_sources
 from training.data.manifest import Clip
 from training.evaluate import caption_queries
 from training.material import Material
@@ -167,11 +167,11 @@ def _card_fields(run: TrainedRun, towers: Towers, calibration: Calibration, repo
     learned = [material.clips[row] for row in material.learned]
     return {
         **recipe.identity.model_dump(),
-        "data": [*recipe.starts_from, *_sources(learned)],
+        "data": [*recipe.starts_from, *data_sources(learned, what="Described sounds of free projects")],
         "architecture": {
             "trunk": {
                 "name": recipe.trunk.name,
-                "options": {"taps": list(recipe.trunk.taps)} if recipe.trunk.taps else {},
+                "options": recipe.trunk.options,
             },
             "text_tower": {"name": TEXT_TOWER, "options": text_tower_options(towers.text)},
             "audio_head": {
@@ -192,23 +192,6 @@ def _card_fields(run: TrainedRun, towers: Towers, calibration: Calibration, repo
         "seed": recipe.seed,
         "command": _TRAIN,
     }
-
-
-def _sources(clips: Sequence[Clip]) -> list[dict[str, Any]]:
-    """The corpus' clips that were learned from, by family of licence."""
-    families: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        families[clip.licence_family].append(clip)
-    return [
-        {
-            "name": f"Described sounds of free projects, {family}",
-            "licence": family,
-            "hours": round(sum(clip.duration_s for clip in own) / 3600, 3),
-            "items": len(own),
-            "note": f"{len({clip.source for clip in own})} sources",
-        }
-        for family, own in sorted(families.items(), key=lambda item: -len(item[1]))
-    ]
 
 
 def _quality(report: Report) -> dict[str, dict[str, Any]]:

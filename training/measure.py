@@ -21,11 +21,13 @@ from core.encoders.sentence import SentenceTokenizer
 from core.types import FloatArray
 from training.calibrate import CalibrationFigures, calibration_figures, same_category, same_concept
 from training.config import Recipe
+from training.data.dataset import DataError
 from training.data.feature import ClipReader
 from training.data.manifest import Clip
 from training.evaluate import CorpusFigures, caption_queries, corpus_figures, figures_by_category
 from training.metrics.retrieval import RetrievalFigures
 from training.outside import OutsideFigures, outside_figures, outside_set
+from training.retrieval.evaluate import retrieval_report
 from training.start import one_vector_scores, text_profile, training_free_scores
 from training.tower import Towers
 
@@ -88,6 +90,38 @@ def scoring(scorer: Scorer, clips: Sequence[Clip], recipe: Recipe, *, outside_sh
         figures_by_category(scores, queries, test),
         outside_figures(scorer(outside.queries, outside.clips), outside.labels, outside.owners),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFigures:
+    """What a model finds among a split's sounds.
+
+    Attributes:
+        figures: By the names of `training.retrieval.evaluate.FIGURES`.
+        by_category: Captions to sounds for each kind of sound, where the data set has kinds.
+        clips: How many.
+        queries: How many distinct captions.
+    """
+
+    figures: Mapping[str, float]
+    by_category: Mapping[str, RetrievalFigures]
+    clips: int
+    queries: int
+
+
+def figures_of(scorer: Scorer, clips: Sequence[Clip], split: str = "test") -> OwnFigures:
+    """Retrieval figures both ways on one split of any data set.
+
+    Raises:
+        DataError: The split is empty.
+    """
+    own = [clip for clip in clips if clip.split == split]
+    if not own:
+        raise DataError(f"There are no clips of the split {split}.", "Choose another with --split.")
+    queries = caption_queries(own)
+    scores = scorer(queries.texts, own)
+    kinds = figures_by_category(scores, queries, own) if any(clip.category for clip in own) else {}
+    return OwnFigures(retrieval_report(scores, queries), kinds, len(own), len(queries.texts))
 
 
 def calibration_on_test(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -21,18 +20,18 @@ from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.errors import ModelError
 from core.types import FloatArray
 from training.checkpoint import LOG_FILE as LOG_FILE
-from training.checkpoint import save_weights, write_whole
+from training.checkpoint import save_weights
 from training.config import HeadConfig, ProfileLoopConfig, Recipe, load_recipe
 from training.data.feature import TrunkFeatures
 from training.evaluate import caption_queries, corpus_figures
 from training.loop import FitResult, LoopConfig, MonitorConfig, fit
 from training.material import Material, training_set
 from training.optim import OptimiserConfig
+from training.recipe import RECIPE_FILE, check_folder, save_recipe
 from training.schedule import ScheduleConfig
 from training.start import profile_basis
 from training.tasks.profile import ProfileTask, TrainingSet, as_tensor
 
-RECIPE_FILE = "recipe.yaml"
 HEADS_FILE = "heads.safetensors"
 HEAD = "profile"
 """Name of the heads in `core.encoders.head`."""
@@ -41,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 def audio_head_options(config: HeadConfig, *, trunk_dimension: int, classes: int) -> dict[str, Any]:
     """What builds the audio head; goes onto the card."""
-    own = config.model_dump(include={"dimension", "hidden", "power", "dropout", "input_dropout"})
+    own = config.model_dump(include={"dimension", "hidden", "power", "dropout", "input_dropout", "input_limit"})
     return {"trunk_dimension": trunk_dimension, "classes": classes, **own}
 
 
@@ -86,6 +85,8 @@ def loop_config(config: ProfileLoopConfig) -> LoopConfig:
 
 def train(recipe: Recipe, material: Material, folder: Path, *, resume: bool = True) -> FitResult:
     """Train by a recipe and write the run's folder."""
+    if resume:
+        check_folder(recipe, folder)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     data = training_set(material, recipe)
@@ -113,13 +114,13 @@ def train(recipe: Recipe, material: Material, folder: Path, *, resume: bool = Tr
         batch=recipe.loop.batch,
         rng=rng,
         validate=validate,
+        average=recipe.loop.average,
     )
-    content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    write_whole(folder / RECIPE_FILE, content.encode())
+    save_recipe(recipe, folder)
     _logger.info("training-free start: validation %.4f", validate(audio.eval(), text.eval()))
     # The features lie on the CPU and the heads are small.
     result = fit(task, config=loop_config(recipe.loop), folder=folder, device="cpu", resume=resume)
-    save_weights(folder / HEADS_FILE, task.module)
+    save_weights(folder / HEADS_FILE, task.kept_heads)
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ class Towers:
     text_digest: str
 
 
-def published_towers(trunk_name: str, trunk_file: Path, sentence_folder: Path, *, taps: Sequence[int] = ()) -> Towers:
+def published_towers(
+    trunk_name: str, trunk_file: Path, sentence_folder: Path, *, options: Mapping[str, Any] | None = None
+) -> Towers:
     """Towers from the files that their authors published.
 
     The weights that will be stored in half precision are rounded to it: so training sees what the program will see.
@@ -50,13 +52,13 @@ def published_towers(trunk_name: str, trunk_file: Path, sentence_folder: Path, *
     Args:
         trunk_name: In the registry of encoders, one of the EfficientAT family.
         trunk_file: Its checkpoint (a `.pt` with tensors alone).
-        taps: Blocks of the trunk that a summary describes (see `core.encoders.efficientat.MobileNetTrunk`).
         sentence_folder: With `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2.
+        options: Of the trunk: what a summary describes (see `core.encoders.efficientat.MobileNetTrunk`).
 
     Raises:
         ModelError: A file is missing or holds something else.
     """
-    trunk = _create_trunk(trunk_name, taps=tuple(taps))
+    trunk = _create_trunk(trunk_name, **(options or {}))
     text = create_text_tower(TEXT_TOWER)
     try:
         trunk.load_official(torch.load(trunk_file, map_location="cpu", weights_only=True))

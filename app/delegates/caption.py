@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.delegates.ink import RELEVANCE_WIDTH_PX, Ink
 from app.models.results import ResultsModel
@@ -39,10 +39,15 @@ class CaptionDelegate(QStyledItemDelegate):
         self._model = model
         self._ink = ink
         self.hovered_row = -1
+        self.selected_rows: frozenset[int] = frozenset()
         self.top_row = 0
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(320, CAPTION_ROW_PX)
+
+    def begin_frame(self, selected_rows: frozenset[int]) -> None:
+        """Before the view paints; `selected_rows` are those of them that it will paint."""
+        self.selected_rows = selected_rows
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         """Nothing of Qt's own is painted, so nothing is prepared for it."""
@@ -52,7 +57,7 @@ class CaptionDelegate(QStyledItemDelegate):
         shown, colours = self._model.shown_at(row), self._ink.colours
         margin = _NARROW_MARGIN_PX if rect.width() < _NARROW_PX else _MARGIN_PX
         body = QRect(rect.left() + margin, rect.top(), rect.width() - margin, rect.height())
-        if option.state & QStyle.StateFlag.State_Selected:
+        if row in self.selected_rows:
             # Qt has painted the whole row as selected, the margin included.
             painter.fillRect(rect, colours.surface0)
             painter.fillRect(body, colours.selection)

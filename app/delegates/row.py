@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.delegates.ink import Ink
 from app.delegates.waveform import Outline, WaveformCache
@@ -20,6 +22,8 @@ NAME_LEFT_PX = PAD_PX + ICON_PX + PAD_PX
 _FIRST_LINE_PX, _SECOND_LINE_PX, _LINE_PX = 7, 27, 18
 _WAVE_INSET_PX = 7
 _STAR_PX = 14
+# Looked up for every cell of every frame, where calling the class takes as long as painting a line.
+_COLUMNS = tuple(Column)
 
 
 class RowDelegate(QStyledItemDelegate):
@@ -40,6 +44,7 @@ class RowDelegate(QStyledItemDelegate):
         self._ink = ink
         self._waveforms = WaveformCache()
         self.hovered_row = -1
+        self.selected_rows: frozenset[int] = frozenset()
         self.hidden: frozenset[Column] = frozenset()
         self._painters = {
             Column.NAME: self._paint_name,
@@ -50,9 +55,16 @@ class RowDelegate(QStyledItemDelegate):
             Column.RATING: self._paint_rating,
         }
 
-    def begin_frame(self) -> None:
-        """Before the view paints."""
+    def begin_frame(self, selected_rows: frozenset[int]) -> None:
+        """Before the view paints; `selected_rows` are those of them that it will paint."""
+        self.selected_rows = selected_rows
         self._waveforms.begin_frame()
+
+    def end_frame(self, painter: QPainter, rows: Iterable[QRect]) -> None:
+        """After the view has painted: a line below every row, all of its cells at once."""
+        border = self._ink.colours.border
+        for rect in rows:
+            painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, border)
 
     @property
     def is_behind(self) -> bool:
@@ -66,16 +78,15 @@ class RowDelegate(QStyledItemDelegate):
         """Nothing of Qt's own is painted, so nothing is prepared for it."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, column = index.row(), Column(index.column())
+        row, column = index.row(), _COLUMNS[index.column()]
         shown = self._model.shown_at(row)
         rect = option.rect
         colours = self._ink.colours
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        is_selected = row in self.selected_rows
         if is_selected:
             painter.fillRect(rect, colours.selection)
         elif row == self.hovered_row:
             painter.fillRect(rect, colours.of.surface1)
-        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colours.border)
         if column is Column.NAME and is_selected:
             painter.fillRect(rect.left(), rect.top(), 3, rect.height() - 1, colours.accent)
         paint = self._painters.get(column)
@@ -137,8 +148,7 @@ class RowDelegate(QStyledItemDelegate):
             painter.fillRect(inner.left(), middle, inner.width(), 1, colours.border)
             return
         ratio = painter.device().devicePixelRatioF() if painter.device() is not None else 1.0
-        whole = shown.span is None or shown.span.duration_s >= 0.98 * (peaks.duration_s or 1.0)
-        lit = () if whole else shown.moments or ((shown.span,) if shown.span else ())
+        lit = () if shown.moment is None else shown.moments or (shown.moment,)
         outline = Outline(
             shown.file_id, round(inner.width() * ratio), round(inner.height() * ratio), lit, is_dim=shown.is_weak
         )

@@ -6,8 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from PySide6.QtCore import QCoreApplication
+
 from core.errors import QueryError
 from core.search.filter import NumberCondition, parse_condition
+
+# Spelled out at every text, so that lupdate finds it.
+translate = QCoreApplication.translate
 
 _EXPRESSION = re.compile(r"\s*([A-Za-z_]+)\s*(>=|<=|!=|:|=|>|<)\s*(.*?)\s*$", re.DOTALL)
 FORMATS = ("wav", "aiff", "flac", "mp3", "ogg", "m4a")
@@ -90,7 +95,8 @@ def problem_of(choices: Choices) -> str:
         except QueryError as error:
             return str(error)
         if isinstance(condition, NumberCondition) and not _can_hold(condition):
-            return f"Nothing can meet “{expression}”: its end lies before its beginning."
+            text = translate("Filters", "Nothing can meet “{expression}”: its end lies before its beginning.")
+            return text.format(expression=expression)
     return ""
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RELEVANCE_STEPS = 5
 # A match is claimed from one half on, which is where the third step begins; below it a hit is called weak.
 _STEP_EDGES = (0.15, 0.35, 0.5, 0.7, 0.88)
+_WHOLE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,14 @@ class ShownRow:
         """What other panels are told, or None while the path is unknown."""
         if self.path is None:
             return None
-        return ResultRow(self.file_id, self.path, self.span, self.relevance, self.name, self.duration_s)
+        return ResultRow(self.file_id, self.path, self.moment, self.relevance, self.name, self.duration_s)
+
+    @property
+    def moment(self) -> Span | None:
+        """The stretch that matched, or None where that is all of the sound."""
+        if self.span is not None and self.duration_s and self.span.duration_s > _WHOLE * self.duration_s:
+            return None
+        return self.span
 
 
 def shown_row(file_id: int, hit: Hit | None, row: DeskRow | None, *, is_weak: bool = False) -> ShownRow:

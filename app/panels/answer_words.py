@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -15,6 +16,8 @@ from core.search.result import Hit
 
 if TYPE_CHECKING:
     from app.panels.results import ResultsPanel
+
+_LONGEST_NAMED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class AnswerWords(QObject):
         spec, offers = answer.spec, []
         if spec.negatives:
             label = self.tr("Drop what is not wanted") if len(spec.negatives) > 1 else self.tr("Drop “not: {text}”")
-            offers.append(Offer(label.format(text=spec.negatives[0].text), self._panel.negatives_dropped.emit))
+            text = shorten(spec.negatives[0].text, _LONGEST_NAMED, placeholder="…")
+            offers.append(Offer(label.format(text=text), self._panel.negatives_dropped.emit))
         if spec.where:
             offers.append(Offer(self.tr("Clear the filters"), self._panel.filters_dropped.emit))
         if answer.within is not None:

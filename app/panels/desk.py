@@ -188,31 +188,6 @@ class Desk(QWidget):
         panel.setVisible(panel.isHidden())
         self._settings.layout.choices[f"desk.{name}"] = not panel.isHidden()
 
-    def focus_region(self, step: int) -> None:
-        """Move the focus to the next region, or the one before."""
-        regions = [self.search_panel, self.library_panel, self.results, self.inspector, self.player, self.status]
-        regions = [region for region in regions if region.isVisible()]
-        focus = self.focusWidget()
-        now = next((n for n, region in enumerate(regions) if focus is not None and region.isAncestorOf(focus)), -1)
-        target = regions[(now + step) % len(regions)]
-        if target is self.search_panel:
-            self.search_panel.focus()
-        elif target is self.results:
-            self.results.focus()
-        elif target is self.library_panel:
-            self.library_panel.tree.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        else:
-            first = next(
-                (
-                    child
-                    for child in target.findChildren(QWidget)
-                    if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus
-                ),
-                None,
-            )
-            if first is not None:
-                first.setFocus(Qt.FocusReason.TabFocusReason)
-
     # How it is put together.
 
     def _build(self) -> None:
@@ -268,9 +243,9 @@ class Desk(QWidget):
         panel, controller = self.library_panel, self.controller
         panel.content_changed.connect(self._on_content)
         listing = self.listing
-        panel.all_selected.connect(lambda: listing.show_matching(self.tr("All sounds")))
+        panel.all_selected.connect(listing.show_all_sounds)
         panel.recent_selected.connect(listing.show_recent)
-        panel.favourites_selected.connect(lambda: listing.show_matching(self.tr("Favourites"), "favourite:yes"))
+        panel.favourites_selected.connect(listing.show_favourites)
         panel.folder_selected.connect(listing.show_folder)
         panel.ucs_selected.connect(lambda value, title: listing.show_matching(title, f'ucs:"{value}"'))
         panel.collection_selected.connect(listing.show_collection)
@@ -293,17 +268,18 @@ class Desk(QWidget):
         results.in_sight_changed.connect(self._visible.start)
         results.add_folder_requested.connect(self.library_panel.choose_folder)
         results.samples_requested.connect(lambda: self.add_folders([SAMPLES]))
-        actions.connect_results(results)
+        actions.carry_out(results.wishes)
         actions.files_changed.connect(self._on_files_changed)
         actions.collections_changed.connect(self._on_collections_changed)
         actions.collection_wanted.connect(self.library_panel.create_collection)
         results.negatives_dropped.connect(self.search_panel.drop_negatives)
         results.filters_dropped.connect(self.search_panel.drop_filters)
-        results.caption_edit_requested.connect(lambda _row: self.commands.edit_caption())
+        results.wishes.caption_edit_requested.connect(lambda _row: self.commands.edit_caption())
         inspector = self.inspector
-        inspector.edited.connect(self._on_files_changed)
+        inspector.edited.connect(self._on_edited)
         inspector.more_like_this.connect(self._more_like_this)
         inspector.similar_activated.connect(self.audition.hear_other)
+        inspector.focused.connect(self.audition.sharpen)
         inspector.moment_activated.connect(lambda path, span: self.player.open(path, span, play=True))
 
     def _connect_player(self) -> None:
@@ -311,7 +287,7 @@ class Desk(QWidget):
         self.player.search_by_region.connect(self._more_like_this)
         self.player.moved.connect(self.audition.follow)
         self.player.export_requested.connect(lambda path, span: commands.export([(path, span)]))
-        self.results.export_requested.connect(lambda rows: commands.export([(row.path, None) for row in rows]))
+        self.results.wishes.export_requested.connect(lambda rows: commands.export([(row.path, None) for row in rows]))
 
     # What happens.
 
@@ -350,8 +326,14 @@ class Desk(QWidget):
     def _on_grown(self) -> None:
         self.listing.show_again()
         self.results.reload()
+        self.inspector.reload()
 
     def _on_files_changed(self, ids: list[int]) -> None:
+        self._on_edited(ids)
+        self.inspector.reload(ids)
+
+    def _on_edited(self, ids: list[int]) -> None:
+        """The inspector shows already what was changed in it."""
         self.results.reload(ids)
         self.library_panel.reload()
 

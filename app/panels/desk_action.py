@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.panels.export import ExportDialog
 from core.audio.render import ExportItem
@@ -140,6 +140,32 @@ class DeskActions(QObject):
             dialog.open()
 
         self._runner.call(gather, on_result=ask, name="prepare an export")
+
+    def focus_region(self, step: int) -> None:
+        """Move the focus to the next region, or the one before."""
+        desk = self._desk
+        regions = [desk.search_panel, desk.library_panel, desk.results, desk.inspector, desk.player, desk.status]
+        regions = [region for region in regions if region.isVisible()]
+        focus = desk.focusWidget()
+        now = next((n for n, region in enumerate(regions) if focus is not None and region.isAncestorOf(focus)), -1)
+        target = regions[(now + step) % len(regions)]
+        if target is desk.search_panel:
+            desk.search_panel.focus()
+        elif target is desk.results:
+            desk.results.focus()
+        elif target is desk.library_panel:
+            desk.library_panel.tree.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            first = next(
+                (
+                    child
+                    for child in target.findChildren(QWidget)
+                    if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus
+                ),
+                None,
+            )
+            if first is not None:
+                first.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _shown_row(self) -> ShownRow | None:
         """What the current row shows."""

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -157,8 +158,11 @@ class ExportDialog(QDialog):
         self.handles.setSingleStep(0.1)
         self.handles.setDecimals(2)
         self.handles.setSuffix(" s")
+        self.handles.lineEdit().setTextMargins(GRID + 2, 0, 0, 0)
         self.handles.setValue(self._settings.export.handle_s)
         self.preview.setProperty("role", "secondary")
+        # As wide as the line above it, so that names do not wrap for nothing.
+        self.preview.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.export_button.setProperty("role", "primary")
         self.export_button.setDefault(True)
         self.pattern.setToolTip(plain_tooltip(" ".join(f"{{{field}}}" for field in FIELDS)))

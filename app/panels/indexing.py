@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QUrl, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.drag import file_url
 from app.jobs.indexing import Phase
+from app.models.row import plain
 from app.panels.sidebar_content import LibraryContent, work_note
 from app.phrase import counted, pace, time_left
 from app.plain import PlainLabel, plain_tooltip
@@ -70,9 +72,9 @@ class SkippedModel(QAbstractTableModel):
         item = self._items[index.row()]
         path = Path(item.path)
         if role == Qt.ItemDataRole.DisplayRole:
-            return (_shown(path.name), item.reason, _shown(str(path.parent)))[index.column()]
+            return (plain(path.name), item.reason, plain(str(path.parent)))[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tooltip(f"{_shown(str(path))}\n{item.reason}")
+            return plain_tooltip(f"{plain(str(path))}\n{item.reason}")
         return None
 
 
@@ -150,7 +152,7 @@ class IndexingPanel(QDialog):
     def as_text(self) -> str:
         """The list of skipped files for the clipboard, one line each."""
         rows = range(self.skipped.rowCount())
-        return "\n".join(f"{_shown(str(self.skipped.item(row).path))}\t{self.skipped.item(row).reason}" for row in rows)
+        return "\n".join(f"{plain(str(self.skipped.item(row).path))}\t{self.skipped.item(row).reason}" for row in rows)
 
     _waiting = 0
 
@@ -245,7 +247,7 @@ class IndexingPanel(QDialog):
         row = self.table.currentIndex().row()
         if row >= 0:
             folder = Path(self.skipped.item(row).path).parent
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+            QDesktopServices.openUrl(file_url(folder))
 
 
 def _show_stage(bar: QProgressBar, progress: Progress | None, *, is_running: bool) -> None:
@@ -258,8 +260,3 @@ def _show_stage(bar: QProgressBar, progress: Progress | None, *, is_running: boo
     else:
         bar.setRange(0, max(1, progress.total))
         bar.setValue(progress.done if progress.total else 1)
-
-
-def _shown(text: str) -> str:
-    """A name of any bytes as text that can be shown."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from app.models.row import ResultRow, category_text, clock_text, loudness_text, plain
-from app.phrase import size
+from app.models.fact import facts_of, problem_of
+from app.models.row import ResultRow, plain
 from app.plain import PlainLabel
 from app.theme import GRID, icon
 from app.widgets.caption_card import CaptionCard
@@ -22,8 +21,8 @@ from app.widgets.sound_links import SoundLink, SoundLinks
 from app.widgets.star_row import StarRow
 from app.widgets.tag_row import TagRow
 from app.widgets.why_list import WhyList
-from core.errors import KnownError
-from core.search.query import QuerySpec
+from core.errors import KnownError, UnusableFileError
+from core.search.query import Query, QuerySpec
 from core.search.result import Hit
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from app.jobs.runner import JobRunner
     from app.settings import Settings
     from app.shortcut import ShortcutMap
-    from core.library import DeskRow, FileDetail, Library
+    from core.library import FileDetail, Focus, Library
 
 # Going through rows quickly must not ask for everything of each.
 _REST_MS = 120
@@ -54,12 +53,14 @@ class InspectorPanel(QWidget):
         similar_activated: (Path, int) a similar sound or a duplicate is to be looked at.
         more_like_this: (Path, Span | None) search by this sound.
         moment_activated: (Path, Span) a moment is to be heard.
+        focused: (int, Focus) it is known where in this file the sound is that was asked for.
     """
 
     edited = Signal(object)
     similar_activated = Signal(object, int)
     more_like_this = Signal(object, object)
     moment_activated = Signal(object, object)
+    focused = Signal(int, object)
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class InspectorPanel(QWidget):
         self._spec: QuerySpec | None = None
         self._detail: FileDetail | None = None
         self._number = 0
+        self._peak_s: float | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -181,8 +183,11 @@ class InspectorPanel(QWidget):
             hit: What the search said of it.
         """
         is_other = row is None or self._row is None or row.file_id != self._row.file_id
+        if is_other:
+            self.caption.save_edit()  # what is being written belongs to the sound before
         self._number += 1
         self._row, self._spec = row, spec
+        self._peak_s = None
         self._rest.stop()
         self._nothing.setVisible(row is None)
         self._scroll.setVisible(row is not None)
@@ -200,9 +205,9 @@ class InspectorPanel(QWidget):
         self._load_detail()
         self._rest.start()
 
-    def reload(self) -> None:
-        """Read anew what may have changed in the catalogue."""
-        if self._row is not None:
+    def reload(self, file_ids: Sequence[int] | None = None) -> None:
+        """These files have changed in the catalogue; None: any may have."""
+        if self._row is not None and (file_ids is None or self._row.file_id in file_ids):
             self._load_detail()
 
     def edit_caption(self) -> None:
@@ -244,13 +249,19 @@ class InspectorPanel(QWidget):
             self._call(lambda: library.moments(row.file_id, query), self._on_moments, "moments")
         self._call(lambda: library.similar(row.path, limit=_SIMILAR), self._on_similar, "similar")
         self._call(lambda: library.duplicates(row.file_id), self._on_duplicates, "duplicates")
+        if spec is not None and row.span is not None and not _is_silent(spec):
+            query = spec.build()
+            self._call(lambda: _focus(library, row.file_id, query), self._on_focus, "focus")
 
     def _on_detail(self, found: tuple[FileDetail, list[Any]]) -> None:
+        before = self._detail
         self._detail, tags = found
         row = self._detail.row
+        if before is not None and before.row.id == row.id and before.row.state != row.state:
+            self._rest.start()  # it was listened to meanwhile, so that others can be told to be like it
         self.name.set_text(plain(row.name))
         self.folder.set_text(row.folder)
-        self.problem.setText(_problem(row, self.tr))
+        self.problem.setText(problem_of(row))
         self.problem.setVisible(bool(self.problem.text()))
         self.favourite.setChecked(row.is_favourite)
         self.favourite.setIcon(icon("star-filled" if row.is_favourite else "star"))
@@ -259,11 +270,13 @@ class InspectorPanel(QWidget):
             self.caption.show_caption(row.caption)
         self.tags.show_tags(row.tags)
         self.tags.offer([tag.name for tag in tags])
-        self.facts.show_facts(self._facts(self._detail))
+        self.facts.show_facts(facts_of(self._detail))
 
     def _on_moments(self, moments: Any) -> None:
         duration_s = 0.0 if self._row is None or self._row.duration_s is None else self._row.duration_s
         self.curve.show_moments(moments, duration_s)
+        if self._peak_s is not None:
+            self.curve.show_peak(self._peak_s)  # it may have been found first
         matches = sum(moment.relevance >= 0.5 for moment in moments)
         if len(moments) < 2:
             text = self.tr("The sound is as short as one window.") if moments else ""
@@ -273,6 +286,12 @@ class InspectorPanel(QWidget):
             text = self.tr("No single window matches well.")
         self.curve_note.setText(text.format(matches=matches, windows=len(moments)))
         self.curve_note.setVisible(bool(text))
+
+    def _on_focus(self, focus: Focus | None) -> None:
+        if focus is not None and self._row is not None:
+            self._peak_s = focus.peak_s
+            self.curve.show_peak(focus.peak_s)
+            self.focused.emit(self._row.file_id, focus)
 
     def _on_similar(self, result: Any) -> None:
         links = [SoundLink(hit.path, hit.file_id, relevance=hit.relevance) for hit in result.hits]
@@ -336,31 +355,13 @@ class InspectorPanel(QWidget):
         if self._row is not None:
             self.more_like_this.emit(self._row.path, None)
 
-    def _facts(self, detail: FileDetail) -> list[tuple[str, str]]:
-        row = detail.row
-        rate = f"{row.sample_rate_hz:,} Hz" if row.sample_rate_hz else ""
-        peak = f"{row.peak_db:.1f} dBFS".replace("-", "−") if row.peak_db is not None else ""
-        changed = datetime.fromtimestamp(row.mtime_ns / 1e9).strftime("%Y-%m-%d %H:%M")
-        facts = [
-            (self.tr("Category"), f"{row.category} · {category_text(row.category)}" if row.category else ""),
-            (self.tr("Collections"), ", ".join(detail.collections)),
-            (self.tr("Length"), clock_text(row.duration_s) if row.duration_s is not None else ""),
-            (self.tr("Format"), row.container.upper()),
-            (self.tr("Rate"), rate),
-            (self.tr("Bit depth"), f"{row.bit_depth} bit" if row.bit_depth else ""),
-            (self.tr("Channels"), str(row.channels or "")),
-            (self.tr("Loudness"), loudness_text(row.loudness_lufs)),
-            (self.tr("Peak"), peak),
-            (self.tr("Size"), size(row.size_bytes)),
-            (self.tr("Changed"), changed),
-        ]
-        scheme = ""
-        for field in detail.metadata:
-            if field.scheme != scheme:
-                scheme = field.scheme
-                facts.append(("", scheme))
-            facts.append((field.key, field.value))
-        return facts
+
+def _focus(library: Library, file_id: int, query: Query) -> Focus | None:
+    """Where the sound itself is; None also for a file that cannot be read just now, whose windows must do."""
+    try:
+        return library.focus(file_id, query)
+    except UnusableFileError:
+        return None
 
 
 def _section(title: str, widgets: tuple[QWidget, ...]) -> QFrame:
@@ -376,14 +377,6 @@ def _section(title: str, widgets: tuple[QWidget, ...]) -> QFrame:
     for widget in widgets:
         layout.addWidget(widget)
     return section
-
-
-def _problem(row: DeskRow, tr: Callable[[str], str]) -> str:
-    if row.skip_reason:
-        return tr("Skipped: {reason}").format(reason=row.skip_reason)
-    if row.is_offline:
-        return tr("Its folder cannot be reached at present.")
-    return ""
 
 
 def _is_silent(spec: QuerySpec) -> bool:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QMimeData, QModelIndex, QSize, QTimer, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QMenu,
-    QMessageBox,
     QToolButton,
-    QTreeView,
     QVBoxLayout,
     QWidget,
 )
 
-from app.delegates.sidebar import SidebarDelegate
 from app.drag import classify_drop
 from app.models.folders import Node, NodeKind, SidebarModel
+from app.panels.library_change import LibraryChanges
+from app.panels.library_menu import LibraryMenu
 from app.panels.sidebar_content import LibraryContent, read_content, sidebar_nodes
 from app.plain import PlainLabel
 from app.theme import GRID, icon
+from app.widgets.sidebar_tree import SidebarTree
 from core.errors import KnownError
 
 if TYPE_CHECKING:
@@ -91,14 +89,20 @@ class LibraryPanel(QWidget):
         self._must_read_again = False
         self.content = LibraryContent()
         self.model = SidebarModel(self, accepts=self._accepts)
-        self.tree = self._make_tree()
+        self.tree = SidebarTree(self.model)
+        self._connect_tree()
+        self._changes = LibraryChanges(library, runner, self)
+        self.menu = LibraryMenu(self, controller=controller, changes=self._changes)
+        self._changes.changed.connect(self.reload)
+        self._changes.files_changed.connect(self._on_files_changed)
+        self._changes.created.connect(self._on_created)
         header = self._make_header(shortcuts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(header)
         layout.addWidget(self.tree)
-        self.model.renamed.connect(self._on_renamed)
+        self.model.renamed.connect(self._changes.rename)
         self.model.dropped.connect(self._on_dropped)
         self._notes = QTimer(self)
         self._notes.setSingleShot(True)
@@ -140,28 +144,7 @@ class LibraryPanel(QWidget):
 
     def create_collection(self, file_ids: Sequence[int] = (), paths: Sequence[Path] = ()) -> None:
         """Make a collection with a name of its own, put files into it, and have its name edited."""
-        name = self._free_name(self.tr("New collection"))
-
-        def work() -> int:
-            made = self._library.create_collection(name)
-            ids = [*file_ids, *(self._library.add_outside_files(paths) if paths else ())]
-            if ids:
-                self._library.add_to_collection(made, ids)
-            return made
-
-        def edit(made: int) -> None:
-            def begin() -> None:
-                index = self.model.find(NodeKind.COLLECTION, str(made))
-                if index.isValid():
-                    self.tree.setCurrentIndex(index)
-                    self.tree.edit(index)
-
-            self._after_reading = begin
-            self.reload()
-            if paths:
-                self._controller.go_on()
-
-        self._runner.call(work, on_result=edit, name="new collection")
+        self._changes.create(self._free_name(self.tr("New collection")), file_ids, paths)
 
     def _make_header(self, shortcuts: ShortcutMap) -> QHBoxLayout:
         title = PlainLabel(self.tr("Library"))
@@ -185,26 +168,13 @@ class LibraryPanel(QWidget):
         button.clicked.connect(lambda _=False: do())
         return button
 
-    def _make_tree(self) -> QTreeView:
-        tree = QTreeView()
-        tree.setObjectName("library.tree")
-        tree.setAccessibleName(self.tr("Library"))
-        tree.setModel(self.model)
-        tree.setItemDelegate(SidebarDelegate(tree))
-        tree.setHeaderHidden(True)
-        tree.setIndentation(4 * GRID)
-        tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        tree.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
-        tree.setEditTriggers(QTreeView.EditTrigger.EditKeyPressed)
-        tree.setAcceptDrops(True)
-        tree.setDragDropMode(QTreeView.DragDropMode.DropOnly)
-        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        tree.customContextMenuRequested.connect(self._on_menu_requested)
+    def _connect_tree(self) -> None:
+        tree = self.tree
+        tree.customContextMenuRequested.connect(lambda at: self.menu.popup(at))
         tree.selectionModel().currentChanged.connect(self._on_current_changed)
         tree.clicked.connect(self._on_clicked)
         tree.expanded.connect(lambda index: self._remember_open(index, True))
         tree.collapsed.connect(lambda index: self._remember_open(index, False))
-        return tree
 
     def _take(self, content: LibraryContent) -> None:
         self._is_reading = False
@@ -279,98 +249,6 @@ class LibraryPanel(QWidget):
         except KnownError as error:
             self._errors.known(error)
 
-    def _on_menu_requested(self, position: QPoint) -> None:
-        node = self.model.node(self.tree.indexAt(position))
-        menu = QMenu(self)
-        for label, do in self.menu_entries(node):
-            menu.addAction(label).triggered.connect(lambda _=False, do=do: do())
-        if menu.actions():
-            menu.exec(self.tree.viewport().mapToGlobal(position))
-        menu.deleteLater()
-
-    def menu_entries(self, node: Node | None) -> list[tuple[str, Callable[[], object]]]:
-        """What can be done with a line."""
-        controller = self._controller
-        pause = self.tr("Resume indexing") if controller.is_paused else self.tr("Pause indexing")
-        entries: list[tuple[str, Callable[[], object]]] = []
-        if node is None or (node.kind is NodeKind.SECTION and node.key == "folders") or node.kind is NodeKind.ALL:
-            entries = [
-                (self.tr("Add a folder…"), self.choose_folder),
-                (self.tr("Look at all folders again"), lambda: controller.rescan()),
-            ]
-        elif node.kind is NodeKind.FOLDER and node.path is not None:
-            path = node.path
-            entries = [
-                (self.tr("Search in this folder"), lambda: self.search_in_folder_requested.emit(path)),
-                (self.tr("Look at it again"), lambda: controller.rescan([path])),
-                (self.tr("Skipped files…"), self.skipped_requested.emit),
-                (self.tr("Open in the file manager"), lambda: _open_folder(path)),
-                (self.tr("Take out of the library…"), lambda: self._confirm_removal(node, path)),
-            ]
-        elif node.kind is NodeKind.SUBFOLDER and node.path is not None:
-            inner = node.path
-            entries = [
-                (self.tr("Search in this folder"), lambda: self.search_in_folder_requested.emit(inner)),
-                (self.tr("Open in the file manager"), lambda: _open_folder(inner)),
-            ]
-        elif node.kind is NodeKind.COLLECTION:
-            entries = [
-                (self.tr("Rename"), lambda: self._edit(node)),
-                (self.tr("Delete the collection…"), lambda: self._confirm_deletion(node)),
-            ]
-        elif node.kind is NodeKind.SAVED:
-            entries = [
-                (self.tr("Rename"), lambda: self._edit(node)),
-                (
-                    self.tr("Delete the saved search"),
-                    lambda: self._do(lambda: self._library.delete_saved_search(int(node.key))),
-                ),
-            ]
-        elif node.kind is NodeKind.SECTION and node.key == "collections":
-            entries = [(self.tr("New collection"), self.create_collection)]
-        if controller.is_running and (node is None or node.kind in (NodeKind.FOLDER, NodeKind.ALL, NodeKind.SECTION)):
-            entries += [(pause, controller.toggle_pause), (self.tr("Stop indexing"), controller.cancel)]
-        return entries
-
-    def _edit(self, node: Node) -> None:
-        self.tree.edit(self.model.find(node.kind, node.key))
-
-    def _confirm_removal(self, node: Node, path: Path) -> None:
-        if self._agrees(
-            self.tr("Take {0} out of the library?").format(node.title),
-            self.tr("Its files on disk stay as they are. Ratings, tags and captions of its sounds are forgotten."),
-            self.tr("Take out"),
-        ):
-            self._controller.remove(path)
-
-    def _confirm_deletion(self, node: Node) -> None:
-        if self._agrees(
-            self.tr("Delete the collection {0}?").format(node.title),
-            self.tr("Its sounds stay where they are."),
-            self.tr("Delete"),
-        ):
-            self._do(lambda: self._library.delete_collection(int(node.value)))
-
-    def _agrees(self, question: str, detail: str, verb: str) -> bool:
-        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Earshot"), question, parent=self)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setInformativeText(detail)
-        agree = box.addButton(verb, QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        box.exec()
-        return box.clickedButton() is agree
-
-    def _on_renamed(self, node: Node, title: str) -> None:
-        if node.kind is NodeKind.COLLECTION:
-            self._do(lambda: self._library.rename_collection(int(node.value), title))
-        elif node.kind is NodeKind.SAVED:
-
-            def rename() -> None:
-                self._library.save_search(title, node.value)
-                self._library.delete_saved_search(int(node.key))
-
-            self._do(rename)
-
     def _accepts(self, node: Node, data: QMimeData) -> bool:
         """Whether something may be dropped on a line."""
         paths = classify_drop(data).paths
@@ -396,30 +274,27 @@ class LibraryPanel(QWidget):
         elif node.kind is NodeKind.SECTION:
             self.create_collection(paths=files)
         elif node.kind is NodeKind.FAVOURITES:
-            self._do(lambda: self._mark_favourites(files), files_follow=True)
+            self._changes.mark_favourites(files)
         else:
-            self._do(lambda: self._collect(int(node.value), files), files_follow=True)
+            self._changes.collect(int(node.value), files)
 
-    def _mark_favourites(self, files: Sequence[Path]) -> list[int]:
-        ids = self._library.add_outside_files(files)
-        self._library.set_favourite(ids, True)
-        return list(ids)
+    def _on_files_changed(self, ids: list[int]) -> None:
+        self.files_changed.emit(ids)
+        self._controller.go_on()
 
-    def _collect(self, collection_id: int, files: Sequence[Path]) -> list[int]:
-        ids = self._library.add_outside_files(files)
-        self._library.add_to_collection(collection_id, ids)
-        return list(ids)
+    def _on_created(self, collection_id: int, has_files_from_outside: bool) -> None:
+        """Have a new collection's name edited as soon as it is seen."""
 
-    def _do(self, work: Callable[[], Any], *, files_follow: bool = False) -> None:
-        """Change the library in the background and read it again."""
+        def begin() -> None:
+            index = self.model.find(NodeKind.COLLECTION, str(collection_id))
+            if index.isValid():
+                self.tree.setCurrentIndex(index)
+                self.tree.edit(index)
 
-        def done(result: Any) -> None:
-            self.reload()
-            if files_follow:
-                self.files_changed.emit(list(result))
-                self._controller.go_on()
-
-        self._runner.call(work, on_result=done, name="change the library")
+        self._after_reading = begin
+        self.reload()
+        if has_files_from_outside:
+            self._controller.go_on()
 
     def _free_name(self, wanted: str) -> str:
         taken = {row.name for row in self.content.collections}
@@ -428,7 +303,3 @@ class LibraryPanel(QWidget):
             number += 1
             name = f"{wanted} {number}"
         return name
-
-
-def _open_folder(path: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

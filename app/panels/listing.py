@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from core.library import Library
     from core.search.query import QuerySpec
 
+# Files that were left out are listed with their reasons elsewhere, and not counted as sounds.
+_USABLE = "state:ready|scanned"
+
 
 class Listing(QObject):
     """Decides between answers and lists, and shows the same again when the library has grown.
@@ -97,17 +100,31 @@ class Listing(QObject):
         """List what came last into the library."""
         self._show(self._results.show_recent)
 
+    def show_all_sounds(self) -> None:
+        """List what can be used of the library."""
+        self.show_matching(self.tr("All sounds"), _USABLE)
+
+    def show_favourites(self) -> None:
+        """List what has a star."""
+        empty = self.tr("The star in the inspector makes a sound a favourite, and so does its key.")
+        self._list(self.tr("Favourites"), lambda: self._library.list_files("favourite:yes"), empty=empty)
+
     def show_matching(self, title: str, *conditions: str) -> None:
         """List files that meet conditions."""
         self._list(title, lambda: self._library.list_files(*conditions))
 
     def show_folder(self, path: Path) -> None:
         """List a folder on disk, with those below it."""
-        self._list(path.name or str(path), lambda: self._library.list_files(below=path), key=("folder", path))
+        self._list(path.name or str(path), lambda: self._library.list_files(_USABLE, below=path), key=("folder", path))
 
     def show_collection(self, collection_id: int, title: str) -> None:
         """List a collection in the order in which it was filled."""
-        self._list(title, lambda: self._library.collection_files(collection_id), key=("collection", collection_id))
+        self._list(
+            title,
+            lambda: self._library.collection_files(collection_id),
+            key=("collection", collection_id),
+            empty=self.tr("Drag sounds onto its name at the left; files from anywhere else will do, too."),
+        )
 
     def show_again(self) -> None:
         """The library has grown: ask or list the same anew."""
@@ -116,10 +133,10 @@ class Listing(QObject):
         elif self._again is not None:
             self._again()
 
-    def _list(self, title: str, read: Callable[[], IntArray], *, key: object = None) -> None:
+    def _list(self, title: str, read: Callable[[], IntArray], *, key: object = None, empty: str = "") -> None:
         def take(ids: IntArray) -> None:
             if self._again is show:
-                self._results.show_files(ids, title, key=key)
+                self._results.show_files(ids, title, key=key, empty=empty)
 
         def show() -> None:
             self._runner.call(read, on_result=take, name="list files")

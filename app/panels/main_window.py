@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from app.panels.side_window import SideWindows
 from app.plain import PlainLabel
 from app.theme import GRID, apply_theme, theme_name
 from app.widgets.drop_overlay import DropOverlay
@@ -70,11 +71,9 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(LEAST_SIZE)
         self.setAcceptDrops(True)
         self._runner, self._settings, self._errors, self._shortcuts = runner, settings, errors, shortcuts
-        self._log_folder = log_folder
         self._open_arguments: tuple[Path | None, str | None, str] = (None, None, "auto")
         self._is_painted = False
         self._is_shut = False
-        self._dialogs: dict[str, QWidget] = {}
         self.library: Library | None = None
         self.desk: Desk | None = None
         self.opening = _OpeningPage()
@@ -83,8 +82,19 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._pages)
         self.overlay = DropOverlay(self)
         self._restore_geometry()
-        errors.known_raised.connect(self._on_known)
-        errors.bug_raised.connect(self._on_bug)
+        self.beside = SideWindows(
+            runner=runner,
+            settings=settings,
+            errors=errors,
+            shortcuts=shortcuts,
+            log_folder=log_folder,
+            library=lambda: self.library,
+            parent=self,
+        )
+        self.beside.theme_changed.connect(self.apply_theme)
+        self.beside.reopen_requested.connect(self.reopen)
+        self.beside.indexing_changed.connect(self._on_indexing_changed)
+        self.beside.audio_changed.connect(self._on_audio_changed)
         self._bind_shortcuts()
 
     def open_library(self, folder: Path | None, *, model: str | None = None, device: str = "auto") -> None:
@@ -116,56 +126,6 @@ class MainWindow(QMainWindow):
         _log.info("shut down in %.2f s", time.monotonic() - began)
         return is_quiet
 
-    def show_dialog(self, name: str, make: Callable[[], QWidget]) -> QWidget:
-        """Show one of the windows beside the main one, made when it is first wanted."""
-        if name not in self._dialogs:
-            self._dialogs[name] = make()
-        dialog = self._dialogs[name]
-        dialog.show()
-        dialog.raise_()
-        dialog.activateWindow()
-        return dialog
-
-    def show_log(self) -> None:
-        """Show the log."""
-        from app.panels.log import LogWindow
-
-        self.show_dialog("log", lambda: LogWindow(errors=self._errors, folder=self._log_folder, parent=self))
-
-    def show_shortcuts(self) -> None:
-        """Show the sheet of shortcuts as they are now."""
-        from app.panels.shortcuts import ShortcutSheet
-
-        old = self._dialogs.pop("shortcuts", None)
-        if old is not None:
-            old.deleteLater()
-        self.show_dialog("shortcuts", lambda: ShortcutSheet(shortcuts=self._shortcuts, parent=self))
-
-    def show_preferences(self, page: str = "") -> None:
-        """Show the preferences, at a page if one is named."""
-        from app.panels.preferences import PreferencesDialog
-        from app.translation import languages
-
-        def make() -> PreferencesDialog:
-            dialog = PreferencesDialog(
-                runner=self._runner,
-                settings=self._settings,
-                errors=self._errors,
-                shortcuts=self._shortcuts,
-                library=self.library,
-                languages=languages(),
-                parent=self,
-            )
-            dialog.theme_changed.connect(self.apply_theme)
-            dialog.reopen_requested.connect(self.reopen)
-            dialog.indexing_changed.connect(self._on_indexing_changed)
-            dialog.audio_changed.connect(self._on_audio_changed)
-            return dialog
-
-        dialog = self.show_dialog("preferences", make)
-        if page and isinstance(dialog, PreferencesDialog):
-            dialog.show_page(page)
-
     def apply_theme(self) -> None:
         """Look as the settings say."""
         application = QApplication.instance()
@@ -196,8 +156,7 @@ class MainWindow(QMainWindow):
         problem = self._settings.save()
         if problem:
             _log.warning("%s", problem)
-        for dialog in self._dialogs.values():
-            dialog.close()
+        self.beside.close_all()
         self.shut_down()
         super().closeEvent(event)
 
@@ -271,8 +230,8 @@ class MainWindow(QMainWindow):
             errors=self._errors,
             shortcuts=self._shortcuts,
         )
-        self.desk.preferences_requested.connect(self.show_preferences)
-        self.desk.log_requested.connect(self.show_log)
+        self.desk.preferences_requested.connect(self.beside.show_preferences)
+        self.desk.log_requested.connect(self.beside.show_log)
         self._pages.addWidget(self.desk)
         self._pages.setCurrentWidget(self.desk)
         self.desk.begin()
@@ -305,11 +264,7 @@ class MainWindow(QMainWindow):
             return
         self.desk.keep_layout()
         self.desk.close_down()
-        for name in ("indexing", "preferences"):
-            dialog = self._dialogs.pop(name, None)
-            if dialog is not None:
-                dialog.close()
-                dialog.deleteLater()
+        self.beside.forget("preferences")
         library, self.library = self.library, None
         self._pages.removeWidget(self.desk)
         self.desk.setParent(None)
@@ -336,28 +291,6 @@ class MainWindow(QMainWindow):
         if self.desk is not None:
             self.desk.follow_audio_settings()
 
-    def _on_known(self, error: KnownError) -> None:
-        from app.panels.trouble import KnownErrorDialog
-
-        self._show_trouble(KnownErrorDialog(error, self))
-
-    def _on_bug(self, report: str) -> None:
-        from app.panels.trouble import BugDialog
-
-        self._show_trouble(BugDialog(report, self))
-
-    def _show_trouble(self, dialog: QWidget) -> None:
-        """Shown beside the work, not in its way; a newer one takes the place of the one before."""
-        old = self._dialogs.pop("trouble", None)
-        if old is not None:
-            old.close()
-            old.deleteLater()
-        # Somebody who types or goes through a list is not to be thrown out of it.
-        dialog.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
-        self._dialogs["trouble"] = dialog
-        dialog.show()
-        dialog.raise_()
-
     def _bind_shortcuts(self) -> None:
         def desk(do: Callable[[Desk], object]) -> Callable[[], None]:
             def act() -> None:
@@ -373,12 +306,12 @@ class MainWindow(QMainWindow):
             ("indexing.show", desk(lambda it: it.show_indexing())),
             ("view.library", desk(lambda it: it.toggle_region("library"))),
             ("view.inspector", desk(lambda it: it.toggle_region("inspector"))),
-            ("panel.next", desk(lambda it: it.focus_region(1))),
-            ("panel.previous", desk(lambda it: it.focus_region(-1))),
+            ("panel.next", desk(lambda it: it.commands.focus_region(1))),
+            ("panel.previous", desk(lambda it: it.commands.focus_region(-1))),
             ("view.theme", self.toggle_theme),
-            ("preferences", self.show_preferences),
-            ("log.show", self.show_log),
-            ("help.shortcuts", self.show_shortcuts),
+            ("preferences", self.beside.show_preferences),
+            ("log.show", self.beside.show_log),
+            ("help.shortcuts", self.beside.show_shortcuts),
             ("window.close", self.close),
         ):
             self._shortcuts.bind(self, action, callback)

@@ -6,22 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
     QMessageBox,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from app.phrase import size, sounds
 from app.plain import PlainLabel
-from app.theme import GRID
+from app.widgets.form import choice, form_on, note, side_by_side
 from core.config import user_models_folder
 from core.errors import CancelledError, KnownError
 from core.jobs import CancelToken, Event, Progress
@@ -76,8 +72,8 @@ class ModelPage(QWidget):
                 self._end_import(self.tr("The import failed."))
                 self._errors.raised(error)
 
-        self.import_facts.setText(self.tr("Importing {0}…").format(folder.name))
-        self.cancel_button.show()
+        self._say(self.import_facts, self.tr("Importing {0}…").format(folder.name))
+        self._form.setRowVisible(self._cancelling, True)
         self.import_button.setEnabled(False)
         self._import = self._runner.run(
             job, on_event=self._on_import_event, on_finished=done, on_failed=failed, name="import a model"
@@ -91,7 +87,7 @@ class ModelPage(QWidget):
 
         def failed(error: BaseException) -> None:
             if isinstance(error, KnownError):
-                self.import_facts.setText(str(error))
+                self._say(self.import_facts, str(error))
             else:
                 self._errors.raised(error)
 
@@ -102,7 +98,7 @@ class ModelPage(QWidget):
     # How it is put together.
 
     def _build(self) -> None:
-        self.device = self._combo(self.tr("Device"))
+        self.device = choice(self.tr("Device"))
         for label, value in (
             (self.tr("The fastest that there is"), "auto"),
             (self.tr("Graphics card (CUDA)"), "cuda"),
@@ -110,36 +106,33 @@ class ModelPage(QWidget):
         ):
             self.device.addItem(label, value)
         self.device.setCurrentIndex(self.device.findData(self._settings.device))
-        self.devices_found = self._note(self.tr("Looking for devices…"), name="preferences.devices")
-        self.model = self._combo(self.tr("Model"))
-        self.model_facts = self._note("", name="preferences.model")
-        self.change_facts = self._note("", name="preferences.change")
-        self.import_facts = self._note("", name="preferences.import")
+        self.devices_found = note(self.tr("Looking for devices…"), name="preferences.devices")
+        self.model = choice(self.tr("Model"))
+        self.model_facts = note("", name="preferences.model")
+        self.change_facts = note("", name="preferences.change")
+        self.import_facts = note("", name="preferences.import")
         self.apply_button = self._button(self.tr("Use these now"), self._apply)
         self.apply_button.setEnabled(False)
         self.import_button = self._button(self.tr("Import a model…"), self._choose_import)
         self.cancel_button = self._button(self.tr("Cancel the import"), self._cancel_import)
-        self.cancel_button.hide()
         self.remove_button = self._button(self.tr("Remove this model…"), self._ask_removal)
         self.folder_button = self._button(self.tr("Open the folder of models"), self._open_folder)
         self.device.currentIndexChanged.connect(lambda _: self._show_choice())
         self.model.currentIndexChanged.connect(lambda _: self._show_choice())
-        form = QFormLayout()
-        form.setHorizontalSpacing(4 * GRID)
-        form.setVerticalSpacing(2 * GRID)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form = form = form_on(self)
         form.addRow(self.tr("Device"), self.device)
         form.addRow("", self.devices_found)
         form.addRow(self.tr("Model"), self.model)
         form.addRow("", self.model_facts)
         form.addRow("", self.change_facts)
-        form.addRow("", self._row(self.apply_button))
-        form.addRow(self.tr("Your models"), self._row(self.import_button, self.remove_button, self.folder_button))
-        form.addRow("", self._row(self.cancel_button))
+        form.addRow("", side_by_side(self.apply_button))
+        form.addRow(self.tr("Your models"), side_by_side(self.import_button, self.remove_button, self.folder_button))
+        self._cancelling = side_by_side(self.cancel_button)
+        form.addRow("", self._cancelling)
         form.addRow("", self.import_facts)
         form.addRow(
             "",
-            self._note(
+            note(
                 self.tr(
                     "A folder with a model that you trained, or with a CLAP checkpoint as transformers saves it "
                     "(config.json, model.safetensors, tokenizer), can be imported. It is copied."
@@ -147,10 +140,14 @@ class ModelPage(QWidget):
                 name="preferences.import_hint",
             ),
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4 * GRID, 4 * GRID, 4 * GRID, 4 * GRID)
-        layout.addLayout(form)
-        layout.addStretch()
+        form.setRowVisible(self._cancelling, False)
+        self._say(self.change_facts, "")
+        self._say(self.import_facts, "")
+
+    def _say(self, line: PlainLabel, text: str) -> None:
+        """Put a sentence; without one its line is not there at all."""
+        line.setText(text)
+        self._form.setRowVisible(line, bool(text))
 
     # What is found.
 
@@ -168,8 +165,8 @@ class ModelPage(QWidget):
             new = [card.id for card in cards if choose_other_than is not None and card.id not in choose_other_than]
             self._show_models(cards, chosen=new[0] if new else "")
             if new:
-                self.import_facts.setText(
-                    self.tr("{0} is imported and chosen. “Use these now” takes it.").format(new[0])
+                self._say(
+                    self.import_facts, self.tr("{0} is imported and chosen. “Use these now” takes it.").format(new[0])
                 )
 
         self._runner.call(lambda: (models(), own_models()), on_result=show, name="find models")
@@ -200,7 +197,7 @@ class ModelPage(QWidget):
         is_other = chosen not in ("", self._settings.model or in_use)
         self.apply_button.setEnabled(self.device.currentData() != self._settings.device or is_other)
         self.remove_button.setEnabled(chosen in self._own and chosen not in (in_use, self._settings.model))
-        self.change_facts.setText(self._cost_of_change() if is_other else "")
+        self._say(self.change_facts, self._cost_of_change() if is_other else "")
         if card is None:
             self.model_facts.setText(self.tr("No model is installed."))
             return
@@ -250,20 +247,22 @@ class ModelPage(QWidget):
 
     def _on_import_event(self, event: Event) -> None:
         if isinstance(event, Progress) and event.total:
-            self.import_facts.setText(
-                self.tr("Importing: {0} of {1}, {2}").format(event.done, event.total, event.item or "")
+            self._say(
+                self.import_facts,
+                self.tr("Importing: {0} of {1}, {2}").format(event.done, event.total, event.item or ""),
             )
 
     def _end_import(self, message: str) -> None:
         self._import = None
-        self.import_facts.setText(message)
+        self._say(self.import_facts, message)
         self.import_button.setEnabled(True)
-        self.cancel_button.hide()
+        self._form.setRowVisible(self._cancelling, False)
 
     def _ask_removal(self) -> None:
         chosen = self.model.currentData() or ""
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(self.tr("Delete the model {0} from this computer?").format(chosen))
         box.setInformativeText(self.tr("The folder that it was imported from stays as it is."))
         remove = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
@@ -272,7 +271,7 @@ class ModelPage(QWidget):
         box.open()
 
     def _on_removed(self, model_id: str) -> None:
-        self.import_facts.setText(self.tr("{0} was removed.").format(model_id))
+        self._say(self.import_facts, self.tr("{0} was removed.").format(model_id))
         self._read_models()
 
     def _open_folder(self) -> None:
@@ -280,29 +279,7 @@ class ModelPage(QWidget):
         folder.mkdir(parents=True, exist_ok=True)
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
-    # Building blocks.
-
-    def _combo(self, name: str) -> QComboBox:
-        combo = QComboBox()
-        combo.setAccessibleName(name)
-        return combo
-
     def _button(self, text: str, do: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)
         button.clicked.connect(lambda _=False: do())
         return button
-
-    def _row(self, *widgets: QWidget) -> QWidget:
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * GRID)
-        for widget in widgets:
-            layout.addWidget(widget)
-        layout.addStretch()
-        return row
-
-    def _note(self, text: str, *, name: str) -> PlainLabel:
-        label = PlainLabel(text, wraps=True, name=name)
-        label.setProperty("role", "secondary")
-        return label

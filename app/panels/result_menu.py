@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.shortcut import ShortcutMap
@@ -42,11 +42,33 @@ class Target:
 
 
 class ResultActions(QObject):
-    """Carries out what was chosen from the menu, which is: the panel tells whoever can do it.
+    """Tells whoever can do it what shall be done with rows of the results.
 
     Args:
         panel: Whose rows are meant.
+
+    Attributes:
+        favourite_requested, rating_requested, tag_requested, collection_requested: (list[int], value); an empty tag
+            and collection 0 mean: ask for its name.
+        collection_left: (list[int], int) these files shall be taken out of the listed collection.
+        copy_path_requested, export_requested: (list[ResultRow])
+        reveal_requested, caption_edit_requested: (ResultRow)
+        caption_regenerate_requested, caption_restore_requested: (list[int])
+        caption_copy_requested: (str)
     """
+
+    favourite_requested = Signal(object, bool)
+    rating_requested = Signal(object, int)
+    tag_requested = Signal(object, str)
+    collection_requested = Signal(object, int)
+    collection_left = Signal(object, int)
+    copy_path_requested = Signal(object)
+    export_requested = Signal(object)
+    reveal_requested = Signal(object)
+    caption_edit_requested = Signal(object)
+    caption_regenerate_requested = Signal(object)
+    caption_restore_requested = Signal(object)
+    caption_copy_requested = Signal(str)
 
     def __init__(self, panel: ResultsPanel) -> None:
         super().__init__(panel)
@@ -73,21 +95,21 @@ class ResultActions(QObject):
             case "within":
                 panel.request_within()
             case "favourite":
-                panel.favourite_requested.emit(ids, bool(value))
+                self.favourite_requested.emit(ids, bool(value))
             case "rate" if isinstance(value, int):
-                panel.rating_requested.emit(ids, value)
+                self.rating_requested.emit(ids, value)
             case "tag":
-                panel.tag_requested.emit(ids, str(value))
+                self.tag_requested.emit(ids, str(value))
             case "collection" if isinstance(value, int):
-                panel.collection_requested.emit(ids, value)
+                self.collection_requested.emit(ids, value)
             case "leave" if isinstance(value, int):
-                panel.collection_left.emit(ids, value)
+                self.collection_left.emit(ids, value)
             case "copy-path":
-                panel.copy_path_requested.emit(rows)
+                self.copy_path_requested.emit(rows)
             case "reveal":
-                panel.reveal_requested.emit(current)
+                self.reveal_requested.emit(current)
             case "export":
-                panel.export_requested.emit(rows)
+                self.export_requested.emit(rows)
             case _:
                 self._do_with_caption(action, current, ids)
 
@@ -95,15 +117,15 @@ class ResultActions(QObject):
         panel = self._panel
         match action:
             case "edit-caption":
-                panel.caption_edit_requested.emit(current)
+                self.caption_edit_requested.emit(current)
             case "regenerate-caption":
-                panel.caption_regenerate_requested.emit(ids)
+                self.caption_regenerate_requested.emit(ids)
             case "restore-caption":
-                panel.caption_restore_requested.emit(ids)
+                self.caption_restore_requested.emit(ids)
             case "copy-caption":
                 row = panel.board.model.row_of(current.file_id)
                 if row is not None:
-                    panel.caption_copy_requested.emit(panel.board.model.shown_at(row).caption)
+                    self.caption_copy_requested.emit(panel.board.model.shown_at(row).caption)
             case _:
                 raise ValueError(f"no such action: {action}")
 
@@ -197,7 +219,7 @@ class _Parts:
     def add_handing_over(self) -> None:
         """Taking it elsewhere."""
         menu, one = self.menu, self.target.count == 1
-        paths = translate("ResultMenu", "Copy the path") if one else translate("ResultMenu", "Copy the paths")
+        paths = translate("ResultMenu", "Copy the file") if one else translate("ResultMenu", "Copy the files")
         self.add(menu, paths, "copy-path", image="copy", key="copy.path")
         self.add(menu, translate("ResultMenu", "Show in the file manager"), "reveal", image="reveal", key="reveal")
         self.add(menu, translate("ResultMenu", "Export…"), "export", image="export", key="export")

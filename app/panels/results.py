@@ -59,16 +59,10 @@ class ResultsPanel(QWidget):
         within_requested: (list[int]) search inside these files; an empty list: everywhere again.
         show_all_requested: (bool) weak hits are wanted, or not any more.
         negatives_dropped, filters_dropped: What a suggestion takes out of the question.
-        favourite_requested, rating_requested, tag_requested, collection_requested: (list[int], value); an empty tag
-            and collection 0 mean: ask for its name.
-        collection_left: (list[int], int) these files shall be taken out of the listed collection.
-        copy_path_requested, export_requested: (list[ResultRow])
-        reveal_requested, caption_edit_requested: (ResultRow)
-        caption_regenerate_requested, caption_restore_requested: (list[int])
-        caption_copy_requested: (str)
         add_folder_requested, samples_requested: From the page of an empty library.
         in_sight_changed: Other rows are in sight; see `visible_ids`.
         view_changed: ("list" or "captions")
+        wishes: What shall be done with rows.
     """
 
     current_changed = Signal(object)
@@ -80,18 +74,6 @@ class ResultsPanel(QWidget):
     show_all_requested = Signal(bool)
     negatives_dropped = Signal()
     filters_dropped = Signal()
-    favourite_requested = Signal(object, bool)
-    rating_requested = Signal(object, int)
-    tag_requested = Signal(object, str)
-    collection_requested = Signal(object, int)
-    collection_left = Signal(object, int)
-    copy_path_requested = Signal(object)
-    export_requested = Signal(object)
-    reveal_requested = Signal(object)
-    caption_edit_requested = Signal(object)
-    caption_regenerate_requested = Signal(object)
-    caption_restore_requested = Signal(object)
-    caption_copy_requested = Signal(str)
     add_folder_requested = Signal()
     samples_requested = Signal()
     in_sight_changed = Signal()
@@ -116,7 +98,7 @@ class ResultsPanel(QWidget):
         self._mime_for = mime_for or mime_for_rows
         self._title = ""
         self._wish = 0
-        self._actions = ResultActions(self)
+        self.wishes = ResultActions(self)
         self.head = ResultsHead()
         self.banner = Banner()
         self.page = StatePage()
@@ -149,7 +131,7 @@ class ResultsPanel(QWidget):
         board.selection_changed.connect(self.selection_changed)
         board.opened.connect(self.activated)
         board.play_wanted.connect(self.play_requested)
-        board.rating_wanted.connect(self.rating_requested)
+        board.rating_wanted.connect(self.wishes.rating_requested)
         board.menu_wanted.connect(self.open_menu)
         board.drag_started.connect(self._drag)
         board.in_sight_changed.connect(self.in_sight_changed)
@@ -201,7 +183,9 @@ class ResultsPanel(QWidget):
             content = Content(("files", title if key is None else key), files)
             self._show(content, f"{title} · {sounds(len(files))}")
         else:
-            self._say_on_page(title, empty or self.tr("Nothing is in here yet."), icon="folder")
+            is_collection = isinstance(key, tuple) and key[:1] == ("collection",)
+            image = "collection" if is_collection else "folder"
+            self._say_on_page(title, empty or self.tr("Nothing is in here yet."), icon=image)
 
     def show_recent(self) -> None:
         """Show what came last into the library, for when nothing is asked."""
@@ -345,7 +329,7 @@ class ResultsPanel(QWidget):
         tags = sorted(self._library.tags(), key=lambda tag: -tag.files)[:_MENU_TAGS]
         return result_menu(
             Target(len(rows), shown.is_favourite, shown.rating, shown.caption, shown.is_written, self.collection_id),
-            self._actions,
+            self.wishes,
             self._shortcuts,
             collections=[(one.id, one.name) for one in self._library.collections()],
             tags=[tag.name for tag in tags],

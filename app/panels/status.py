@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, SignalInstance
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QWidget
 
 from app.jobs.indexing import Phase
 from app.jobs.model import ModelState
@@ -14,6 +14,7 @@ from app.panels.sidebar_content import LibraryContent, work_note
 from app.phrase import counted, sounds
 from app.plain import PlainLabel, plain_tooltip
 from app.theme import GRID, icon, icon_pixmap
+from app.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
     from app.errors import ErrorCentre
@@ -64,11 +65,9 @@ class StatusLine(QWidget):
         self.stop_button = self._tool("stop", self.tr("Stop indexing"), controller.cancel)
         self.stop_button.setObjectName("status.stop")
         self.skipped_button = self._link("status.skipped", self.indexing_requested)
-        self.notice = PlainLabel(name="status.notice")
-        self.notice.setProperty("role", "secondary")
-        self.notice.setAccessibleName(self.tr("Notice"))
         # A long notice is cut, it never pushes the window wider.
-        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.notice = ElidedLabel(name="status.notice", is_sentence=True)
+        self.notice.setProperty("role", "secondary")
         self.notice.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
@@ -148,8 +147,7 @@ class StatusLine(QWidget):
         self._forget.start()
 
     def _say(self, message: str) -> None:
-        self.notice.setText(message)
-        self.notice.setToolTip(plain_tooltip(message))
+        self.notice.show_text(message)
 
     def _link(self, name: str, signal: SignalInstance) -> QPushButton:
         button = QPushButton()

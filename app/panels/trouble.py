@@ -32,6 +32,7 @@ class KnownErrorDialog(QDialog):
         words.setSpacing(2 * GRID)
         words.addWidget(self.message)
         words.addWidget(self.way_out)
+        words.addStretch()
         top = QHBoxLayout()
         top.setSpacing(4 * GRID)
         top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)

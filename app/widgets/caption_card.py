@@ -68,7 +68,7 @@ class CaptionCard(QWidget):
         for push in (self.save_button, self.cancel_button):
             edit_row.addWidget(push)
         self._buttons, self._editing = buttons, editing
-        self.save_button.clicked.connect(self._save)
+        self.save_button.clicked.connect(lambda _=False: self.save_edit())
         self.cancel_button.clicked.connect(self.end_edit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -84,7 +84,7 @@ class CaptionCard(QWidget):
 
     def show_caption(self, caption: CaptionRow | None) -> None:
         """Show another file's caption; what was being written is dropped."""
-        self._caption = caption
+        before, self._caption = self._caption, caption
         shown = "" if caption is None else caption.shown
         self.sentence.set_text(shown or self.tr("No caption yet"))
         self.facts.setText("" if caption is None else self._facts(caption))
@@ -94,7 +94,8 @@ class CaptionCard(QWidget):
         self.original.setVisible(bool(original))
         self.copy_button.setEnabled(bool(shown))
         self.restore_button.setVisible(caption is not None and caption.origin == "user")
-        self._show_others(() if caption is None else _others(caption))
+        if caption is None or caption != before:
+            self._show_others(() if caption is None else _others(caption))
         self.end_edit()
 
     def begin_edit(self, text: str | None = None) -> None:
@@ -109,10 +110,20 @@ class CaptionCard(QWidget):
         """Stop writing and keep nothing of it."""
         self._show_editing(False)
 
+    def save_edit(self) -> None:
+        """Keep what is being written; nothing where nothing was changed, or all of it was erased."""
+        if not self.is_editing:
+            return
+        text = " ".join(self.edit.toPlainText().split())[:_LONGEST]
+        before = "" if self._caption is None else self._caption.text
+        self.end_edit()
+        if text and text != before:
+            self.edited.emit(text)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.edit and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-                self._save()
+                self.save_edit()
                 return True
             if event.key() == Qt.Key.Key_Escape:
                 self.end_edit()
@@ -122,13 +133,6 @@ class CaptionCard(QWidget):
             event.accept()
             return True
         return super().eventFilter(watched, event)
-
-    def _save(self) -> None:
-        text = " ".join(self.edit.toPlainText().split())[:_LONGEST]
-        before = "" if self._caption is None else self._caption.text
-        self.end_edit()
-        if text and text != before:
-            self.edited.emit(text)
 
     def _copy(self) -> None:
         if self._caption is not None:

@@ -1,4 +1,4 @@
-"""A label that shortens its text in the middle, where names differ least."""
+"""A label that shortens its text: names in the middle, where they differ least, sentences at their end."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from app.plain import PlainLabel, plain_tooltip
 class ElidedLabel(PlainLabel):
     """Takes whatever width it is given; the whole text is in its tooltip."""
 
-    def __init__(self, parent: QWidget | None = None, *, name: str = "") -> None:
+    def __init__(self, parent: QWidget | None = None, *, name: str = "", is_sentence: bool = False) -> None:
         super().__init__("", parent, name=name)
         self._whole = ""
+        self._mode = Qt.TextElideMode.ElideRight if is_sentence else Qt.TextElideMode.ElideMiddle
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
@@ -43,4 +44,4 @@ class ElidedLabel(PlainLabel):
 
     def _fit(self) -> None:
         metrics = QFontMetrics(self.font())
-        self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideMiddle, self.width()))
+        self.setText(metrics.elidedText(self._whole, self._mode, self.width()))

@@ -35,7 +35,10 @@ class FactList(QWidget):
 
     def show_facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Show other facts; those with an empty value are left out."""
-        self._facts = tuple((name, value) for name, value in facts if value)
+        shown = tuple((name, value) for name, value in facts if value)
+        if shown == self._facts:
+            return  # what is selected in it stays so
+        self._facts = shown
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:

@@ -34,6 +34,7 @@ class MomentCurve(QWidget):
         super().__init__(parent)
         self._moments: tuple[MomentScore, ...] = ()
         self._duration_s = 0.0
+        self._peak_s: float | None = None
         self._at = -1
         self.setFixedHeight(_HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -51,10 +52,20 @@ class MomentCurve(QWidget):
         """Draw the windows of a file of a length."""
         self._moments = tuple(moments)
         self._duration_s = max([duration_s, *(moment.span.end_s for moment in moments)])
-        self._at = -1
+        self._at, self._peak_s = -1, None
         matches = [span_text(moment.span) for moment in moments if moment.relevance >= _MATCH]
         words = self.tr("Matches over time: {spans}").format(spans=", ".join(matches[:10]) or self.tr("none"))
         self.setAccessibleName(words)
+        self.update()
+
+    @property
+    def peak_s(self) -> float | None:
+        """Where the sound itself was found."""
+        return self._peak_s
+
+    def show_peak(self, time_s: float) -> None:
+        """Mark where in the windows the sound itself is."""
+        self._peak_s = time_s
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -80,6 +91,8 @@ class MomentCurve(QWidget):
             painter.setPen(QPen(colours.colour("wave"), 1.5))
             painter.drawPolyline(QPolygonF(ends))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if self._peak_s is not None:
+            painter.fillRect(QRectF(self._x(self._peak_s) - 1, area.top(), 2, area.height()), colours.colour("amber"))
         for number, moment in enumerate(self._moments):
             left, right = self._x(moment.span.start_s), self._x(moment.span.end_s)
             if moment.relevance >= _MATCH:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
-from app.plain import PlainLabel
+from app.plain import PlainLabel, plain_tooltip
 from app.theme import GRID, icon
 from app.widgets.flow import FlowLayout
 
 _LONGEST = 200
+_LONGEST_PX = 180
 
 
 class TagRow(QWidget):
@@ -70,7 +72,9 @@ class TagRow(QWidget):
         chip = QWidget(self)
         chip.setObjectName("tag")
         chip.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        words = PlainLabel(tag)
+        words = PlainLabel()
+        words.setText(QFontMetrics(words.font()).elidedText(tag, Qt.TextElideMode.ElideMiddle, _LONGEST_PX))
+        words.setToolTip(plain_tooltip(tag))
         cross = QToolButton()
         cross.setIcon(icon("close", 12))
         cross.setAutoRaise(True)

@@ -172,9 +172,7 @@ def render_region(
         UnusableFileError: The sound cannot be read.
         CacheError: The cache cannot be written.
     """
-    key = sound_key(path)
-    name = f"{safe_name(f'{path.stem}_{spoken(span.start_s)}-{spoken(span.end_s)}')}.wav"
-    target = cache.path((str(path), key.size_bytes, key.mtime_ns, span.start_s, span.end_s, handles_s), name)
+    target = _region_target(path, span, handles_s, cache)
     if not cache.found(target):
         wide = _with_handles(span, handles_s)
 
@@ -184,6 +182,22 @@ def render_region(
 
         cache.write(target, fill)
     return target
+
+
+def rendered_region(path: Path, span: Span, *, handles_s: float = 0.0, cache: CacheFolder) -> Path | None:
+    """What `render_region` has made already of the file as it is now, or None; takes no time worth speaking of.
+
+    Raises:
+        UnusableFileError: The sound is not there.
+    """
+    target = _region_target(path, span, handles_s, cache)
+    return target if cache.found(target) else None
+
+
+def _region_target(path: Path, span: Span, handles_s: float, cache: CacheFolder) -> Path:
+    key = sound_key(path)
+    name = f"{safe_name(f'{path.stem}_{spoken(span.start_s)}-{spoken(span.end_s)}')}.wav"
+    return cache.path((str(path), key.size_bytes, key.mtime_ns, span.start_s, span.end_s, handles_s), name)
 
 
 def _export_one(item: ExportItem, path: Path, output: ExportFormat, handles_s: float, cancel: CancelToken) -> Path:

@@ -266,10 +266,10 @@ def below_folder(catalogue: Catalogue, folder: Path) -> ColumnElement[bool]:
 
 
 def recent_ids(catalogue: Catalogue, limit: int) -> IntArray:
-    """The files (m,) that came last into the library, the latest first."""
+    """The files (m,) that can be used and came last into the library, the latest first."""
     with catalogue.cursor() as cursor:
         rows = cursor.execute(
-            "SELECT id FROM files WHERE state <> 'missing' ORDER BY id DESC LIMIT ?", (limit,)
+            "SELECT id FROM files WHERE state IN ('scanned', 'ready') ORDER BY id DESC LIMIT ?", (limit,)
         ).fetchall()
     return id_array(rows)
 

@@ -88,10 +88,16 @@ class LogisticFit(_Part):
 
 
 class Calibration(_Part):
-    """From scores to probabilities, for queries by text and by example clip."""
+    """From scores to probabilities, for queries by text and by example clip.
+
+    Attributes:
+        clip_whitening: How far an example is turned away from what most sounds have in common before it is compared,
+            0 (not at all) to 1 (see `core.encoders.relevance.Relevance.example`); `clip` is fitted with it.
+    """
 
     text: LogisticFit
     clip: LogisticFit
+    clip_whitening: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class ModelCard(_Part):

@@ -25,7 +25,8 @@ def found_devices() -> tuple[FoundDevice, ...]:
     """The CPU, and the CUDA devices that torch can use. Imports torch, so not for the thread that paints."""
     import torch
 
-    devices = [FoundDevice("cpu", f"{torch.get_num_threads()} threads")]
+    threads = torch.get_num_threads()
+    devices = [FoundDevice("cpu", "1 thread" if threads == 1 else f"{threads} threads")]
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(number)

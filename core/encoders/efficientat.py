@@ -190,6 +190,7 @@ class MobileNetTrunk(nn.Module):
         classes: Outputs of the classifier.
         dropout: Before the last layer of the classifier.
         taps: Numbers of the blocks that a summary also describes (see `summarise`).
+        mel_summary: It also describes the log-mel itself.
         mel_bins: f; a summary's length depends on it.
     """
 
@@ -200,6 +201,7 @@ class MobileNetTrunk(nn.Module):
         classes: int = AUDIOSET_CLASSES,
         dropout: float = 0.2,
         taps: Sequence[int] = (),
+        mel_summary: bool = False,
         mel_bins: int = PASST_LOG_MEL.mel_bins,
     ) -> None:
         super().__init__()
@@ -207,7 +209,8 @@ class MobileNetTrunk(nn.Module):
         self.stem = ConvNorm(1, channels, kernel=3, stride=2, activation=nn.Hardswish)
         self.blocks = nn.ModuleList()
         self.taps = frozenset(taps)
-        stride, tapped = 2, 0
+        self.mel_summary = mel_summary
+        stride, tapped = 2, 3 * mel_bins * mel_summary
         for number, block in enumerate(BLOCKS):
             self.blocks.append(InvertedResidual(block, channels, width))
             channels = divisible_channels(block.out * width)
@@ -262,8 +265,9 @@ class MobileNetTrunk(nn.Module):
             frame_counts: (b,) frames of each clip, the rest being padding; None: all t.
 
         Returns:
-            Summary (b, s): the embedding (d) and for each tapped block, in order, mean and standard deviation over
-            time of every channel and frequency; class logits (b, classes).
+            Summary (b, s): the embedding (d); for each tapped block, in order, mean and standard deviation over time of
+            every channel and frequency; mean, standard deviation and maximum of every mel bin, if they are wanted.
+            Class logits (b, classes).
         """
         if frame_counts is None:
             frame_counts = torch.full((len(mel),), mel.shape[1], device=mel.device)
@@ -275,6 +279,10 @@ class MobileNetTrunk(nn.Module):
             stride *= config.stride
             if number in self.taps:
                 seen += [part.flatten(1).to(maps.dtype) for part in mask.over_time(maps, stride)]
+        if self.mel_summary:
+            bins = mel.transpose(1, 2).unsqueeze(1)
+            highest = bins.masked_fill(~mask.mask(bins.shape[3], 1), -torch.inf).amax(dim=3)
+            seen += [part.flatten(1).to(maps.dtype) for part in (*mask.over_time(bins, 1), highest)]
         embedding = mask.mean(self.last(maps), TIME_STRIDE)
         return torch.cat([embedding, *seen], dim=1), self.classifier(embedding)
 
@@ -320,13 +328,24 @@ class MobileNetEncoder(nn.Module):
     """Front-end and trunk: waveform in, `EncoderOutput` out."""
 
     def __init__(
-        self, *, width: float, classes: int = AUDIOSET_CLASSES, dropout: float = 0.2, taps: Sequence[int] = ()
+        self,
+        *,
+        width: float,
+        classes: int = AUDIOSET_CLASSES,
+        dropout: float = 0.2,
+        taps: Sequence[int] = (),
+        mel_summary: bool = False,
     ) -> None:
         super().__init__()
         self.front_end_config: LogMelConfig = PASST_LOG_MEL
         self.front_end = LogMel(self.front_end_config)
         self.trunk = MobileNetTrunk(
-            width=width, classes=classes, dropout=dropout, taps=taps, mel_bins=self.front_end_config.mel_bins
+            width=width,
+            classes=classes,
+            dropout=dropout,
+            taps=taps,
+            mel_summary=mel_summary,
+            mel_bins=self.front_end_config.mel_bins,
         )
 
     @property

@@ -99,28 +99,32 @@ class FoldedMobileNet:
             self._last = _fold(trunk.last)
         self._classifier = trunk.classifier
         self._taps = trunk.taps
+        self._mel_summary = trunk.mel_summary
         self._dimension = trunk.dimension
 
     @torch.inference_mode()
     def __call__(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """(b, t, f) log-mels of one length -> summary (b, s) and class logits (b, classes).
 
-        Without taps the summary is the embedding (see `MobileNetTrunk.summarise`).
+        Without taps and the log-mel the summary is the embedding (see `MobileNetTrunk.summarise`).
         """
-        summary = torch.cat([self._summarise(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)])
+        summary = torch.cat([self._heard(mel[begin : begin + _PART])[0] for begin in range(0, len(mel), _PART)])
         return summary, self._classifier(summary[:, : self._dimension])
 
     @torch.inference_mode()
     def listen(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, t, f) -> embedding (b, d), frames (b, t / 32, d), class logits (b, classes)."""
-        maps = torch.cat([self._maps(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)])
-        embedding = maps.mean(dim=(2, 3))
-        return embedding, maps.mean(dim=2).transpose(1, 2), self._classifier(embedding)
+        """(b, t, f) -> summary (b, s), frames (b, t / 32, d), class logits (b, classes)."""
+        parts = [self._heard(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)]
+        summary = torch.cat([own for own, _ in parts])
+        return summary, torch.cat([frames for _, frames in parts]), self._classifier(summary[:, : self._dimension])
 
-    def _summarise(self, mel: Tensor) -> Tensor:
+    def _heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         seen: list[Tensor] = []
-        embedding = self._maps(mel, seen).mean(dim=(2, 3))
-        return torch.cat([embedding, *seen], dim=1)
+        maps = self._maps(mel, seen)
+        if self._mel_summary:
+            spread, mean = torch.std_mean(mel, dim=1, correction=0)
+            seen += [mean, spread, mel.amax(dim=1)]
+        return torch.cat([maps.mean(dim=(2, 3)), *seen], dim=1), maps.mean(dim=2).transpose(1, 2)
 
     def _maps(self, mel: Tensor, seen: list[Tensor] | None = None) -> Tensor:
         maps = conv2d(mel.transpose(1, 2).unsqueeze(1), self._stem.weight, self._stem.bias, stride=2, padding=1)

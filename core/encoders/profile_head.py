@@ -48,6 +48,8 @@ class ProfileAudioHead(nn.Module):
         power: Class probabilities are raised to this; below 1 it lifts quiet classes.
         dropout: Inside the MLP while training.
         input_dropout: Of the MLP's inputs while training; many of them, from a summary, know nearly the same.
+        input_limit: The MLP's inputs go no further than so many standard deviations from the mean: a sound unlike any
+            that was learned from is no reason for wild answers. 0 sets no limit.
     """
 
     input_mean: Tensor
@@ -63,11 +65,13 @@ class ProfileAudioHead(nn.Module):
         power: float = 0.5,
         dropout: float = 0.3,
         input_dropout: float = 0.0,
+        input_limit: float = 0.0,
     ) -> None:
         super().__init__()
         self.dimension = dimension
         self.power = power
         self.input_dropout = input_dropout
+        self.input_limit = input_limit
         self.register_buffer("input_mean", torch.zeros(trunk_dimension + classes))
         self.register_buffer("input_scale", torch.ones(trunk_dimension + classes))
         self.basis = nn.Parameter(nn.init.uniform_(torch.empty(classes, dimension), -0.1, 0.1))
@@ -88,6 +92,8 @@ class ProfileAudioHead(nn.Module):
     def forward(self, embedding: Tensor, logits: Tensor) -> Tensor:
         """(b, e), (b, c) -> (b, d) unit length."""
         seen = (torch.cat([embedding, logits], dim=-1) - self.input_mean) / self.input_scale
+        if self.input_limit:
+            seen = seen.clamp(-self.input_limit, self.input_limit)
         seen = dropout(seen, self.input_dropout, training=self.training)
         start = normalize(self.profile(logits) @ self.basis, dim=-1)
         return normalize(start + self.residual(seen), dim=-1)

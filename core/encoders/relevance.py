@@ -14,6 +14,7 @@ Shape legend: m scores, k background sounds, d embedding.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ QueryKind = Literal["text", "clip"]
 
 # A query that is equally similar to the whole background would have an endless z.
 _LEAST_SPREAD = 1e-3
+_LEAST_LENGTH = 1e-12
 
 
 class Relevance:
@@ -41,6 +43,29 @@ class Relevance:
         self.calibration = calibration
         self._fits = {"text": calibration.text, "clip": calibration.clip}
         self._background = np.ascontiguousarray(background, dtype=np.float32)
+
+    def example(self, vector: FloatArray) -> FloatArray:
+        """What an example clip is compared by: (d,) or (n, d) of unit length -> the same.
+
+        Sounds lie in a cone, and in some directions they all differ widely, whatever they are. The background's mean is
+        taken away and such directions count less, so that what is left is what is special about the example. The
+        windows stay as they are stored: all is done on the example's side of the dot product.
+        """
+        if self.calibration.clip_whitening == 0:
+            return vector
+        turned = (vector - self._background.mean(axis=0)) @ self._whitening
+        length = np.linalg.norm(turned, axis=-1, keepdims=True)
+        # An example that is the mean itself has nothing special.
+        return np.asarray(np.where(length > 0, turned / np.maximum(length, _LEAST_LENGTH), vector), dtype=np.float32)
+
+    @cached_property
+    def _whitening(self) -> FloatArray:
+        """(d, d) the background's covariance to the power of minus `clip_whitening`, held back where it is small."""
+        centred = (self._background - self._background.mean(axis=0)).astype(np.float64)
+        spreads, directions = np.linalg.eigh(centred.T @ centred / len(centred))
+        held = np.maximum(spreads, 0.0) + max(float(spreads.mean()), _LEAST_LENGTH)
+        powers = held**-self.calibration.clip_whitening
+        return np.asarray((directions * powers) @ directions.T, dtype=np.float32)
 
     def features(self, query: FloatArray, scores: FloatArray) -> FloatArray:
         """What the fit sees: (d,) and its scores (m,) -> (m, 2) of s and z."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -78,7 +79,8 @@ class Watcher:
         self._on_change = on_change
         self._observer = observer or Observer()
         self._watches: dict[Path, ObservedWatch] = {}
-        self._reachable: dict[Path, bool] = {}
+        # What stands at a folder's path: a mount point stays a folder when its volume goes.
+        self._standing: dict[Path, tuple[int, int] | None] = {}
         self._following = threading.Lock()
         # The observer holds a lock of its own while it tells of events; a queue asks for none of ours.
         self._touched: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
@@ -98,11 +100,12 @@ class Watcher:
         with self._following:
             if self._closed:
                 return
-            for root in set(self._reachable) - wanted:
+            for root in set(self._standing) - wanted:
                 self._leave(root)
-                del self._reachable[root]
-            for root in wanted - set(self._reachable):
-                self._reachable[root] = self._enter(root)
+                del self._standing[root]
+            for root in wanted - set(self._standing):
+                self._standing[root] = _identity(root)
+                self._enter(root)
 
     def note(self, root: Path, change: FileSystemEvent) -> None:
         """Take in an event of the file system below a folder."""
@@ -148,27 +151,36 @@ class Watcher:
         """Folders that went, such as a volume that was unmounted, and those that came back."""
         changed = []
         with self._following:
-            for root, was_reachable in self._reachable.items():
-                is_reachable = os.path.isdir(root)  # noqa: PTH112 - a path of any bytes
-                if is_reachable != was_reachable:
+            for root, stood in self._standing.items():
+                stands = _identity(root)
+                if stands != stood:
                     self._leave(root)
-                    self._reachable[root] = is_reachable and self._enter(root)
+                    self._standing[root] = stands
+                    if stands is not None:
+                        self._enter(root)
                     changed.append(root)
         return changed
 
-    def _enter(self, root: Path) -> bool:
+    def _enter(self, root: Path) -> None:
         try:
             self._watches[root] = self._observer.schedule(_Handler(self, root), str(root), recursive=True)
         except OSError as error:
             # Not there, or more folders than the system lets a program watch; a scan by hand still works.
             _log.warning("%s cannot be watched: %s", root, error)
-            return False
-        return True
 
     def _leave(self, root: Path) -> None:
         watch = self._watches.pop(root, None)
         if watch is not None:
             self._observer.unschedule(watch)
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    """Tells what stands at a path from what stood there before; None where there is no folder."""
+    try:
+        status = os.stat(root)  # noqa: PTH116 - a path of any bytes
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
 def matters(root: Path, change: FileSystemEvent) -> bool:

@@ -30,6 +30,7 @@ from core.library.library import (
     remove_model,
 )
 from core.search.duplicate import Duplicate
+from core.search.focus import Focus
 from core.search.moment import MomentScore
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "FileDetail",
     "FileState",
     "Finding",
+    "Focus",
     "FolderCount",
     "Library",
     "ModelChange",

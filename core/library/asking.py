@@ -9,6 +9,7 @@ from core.catalogue.failure import shown
 from core.errors import LibraryError
 from core.library.bench import ModelBench
 from core.search.duplicate import Duplicate, find_duplicates
+from core.search.focus import Focus
 from core.search.moment import MomentScore
 from core.search.query import ClipPart, Query
 from core.search.result import SearchResult
@@ -76,6 +77,21 @@ class Asking(ModelBench):
             ModelError: The encoder cannot be loaded.
         """
         return self._serving.engine.moments(query, file_id)
+
+    def focus(self, file_id: int, query: Query) -> Focus | None:
+        """Where in a file the sound is that a query asks for, to a fraction of a second.
+
+        The file is listened to again, which takes up to about a second: call it for the file at hand, and not from the
+        main thread.
+
+        Returns:
+            None where the query describes no sound or the file has no embedding yet.
+
+        Raises:
+            UnusableFileError: The file or an example clip cannot be read.
+            ModelError: The encoder cannot be loaded.
+        """
+        return self._serving.engine.focus(query, file_id)
 
     def duplicates(self, file_id: int) -> tuple[Duplicate, ...]:
         """Other files of the same bytes, then those that sound almost the same."""

@@ -7,22 +7,27 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from core.catalogue.catalogue import Catalogue
 from core.catalogue.models import FileState
 from core.catalogue.repository import FileRow, Repository
 from core.catalogue.vectors import CatalogueVectors
 from core.encoders.load import InstalledModel, load_dual_encoder, load_relevance
+from core.encoders.windows import pool_windows
 from core.index import index_folder, open_index
 from core.search.clip import embed_clip
 from core.search.engine import SearchEngine
 from core.search.query import ClipPart
-from core.types import FloatArray
+from core.types import FloatArray, Span
 
 if TYPE_CHECKING:
     from core.encoders.card import ModelCard
     from core.encoders.protocol import DualEncoder
 
 Device = Literal["auto", "cuda", "cpu"]
+# Times of hits are windows' own, but for rounding on the way through a question.
+_SAME_MOMENT_S = 0.01
 
 
 class ServedModel:
@@ -73,14 +78,32 @@ class ServedModel:
             return self._loaded
 
     def _clip_vector(self, clip: ClipPart) -> FloatArray:
-        """The vector (d,) of an example clip; a whole file that is indexed as it is on disk is not decoded again."""
-        if clip.span is None:
-            known = self.repository.file_at(clip.path)
-            if known is not None and known.state is FileState.READY and not _has_changed(known):
+        """The vector (d,) of an example clip.
+
+        A file, or windows of it, that are indexed as they are on disk are not decoded again; that holds also for what
+        lies on a disk that is not there at present.
+        """
+        known = self.repository.file_at(clip.path)
+        if known is not None and known.state is FileState.READY and not _has_changed(known):
+            if clip.span is None:
                 vector = self.repository.file_vector(known.id)
-                if vector is not None:
-                    return vector
+            else:
+                vector = self._span_vector(known.id, clip.span)
+            if vector is not None:
+                return vector
         return embed_clip(self.encoder(), clip)
+
+    def _span_vector(self, file_id: int, span: Span) -> FloatArray | None:
+        """The vector (d,) of a stretch that begins and ends with windows of the index, else None."""
+        labels, _, starts, ends = self.repository.spans_of_labels(self.repository.labels_of_files(np.array([file_id])))
+        inside = (starts >= span.start_s - _SAME_MOMENT_S) & (ends <= span.end_s + _SAME_MOMENT_S)
+        if not inside.any():
+            return None
+        labels, starts, ends = labels[inside], starts[inside], ends[inside]
+        if starts.min() - span.start_s > _SAME_MOMENT_S or span.end_s - ends.max() > _SAME_MOMENT_S:
+            return None
+        exists, vectors = self.repository.known_vectors(labels)
+        return pool_windows(vectors, (ends - starts)[exists]) if exists.any() else None
 
 
 def _has_changed(row: FileRow) -> bool:

@@ -14,6 +14,8 @@ from core.search.query import ClipPart
 from core.types import FloatArray
 
 _PIECE_WINDOWS = 6
+_SILENCE = 10 ** (-80 / 20)
+"""Full scale is 1; what is softer before a sound sets in is no part of it."""
 
 
 def embed_clip(encoder: DualEncoder, clip: ClipPart) -> FloatArray:
@@ -28,6 +30,12 @@ def embed_clip(encoder: DualEncoder, clip: ClipPart) -> FloatArray:
     if not vectors:
         raise UnusableFileError(f"{clip.text} holds no sound.", "Check the stretch against the length of the file.")
     return pool_windows(np.concatenate(vectors), lengths)
+
+
+def from_onset(samples: FloatArray) -> FloatArray:
+    """A sound (n,) without the silence before it; what is silent from beginning to end stays whole."""
+    loud = np.abs(samples) >= _SILENCE
+    return samples[int(loud.argmax()) :] if loud.any() else samples
 
 
 def _embedded(encoder: DualEncoder, clip: ClipPart) -> tuple[list[FloatArray], list[int]]:
@@ -50,14 +58,14 @@ def _embedded(encoder: DualEncoder, clip: ClipPart) -> tuple[list[FloatArray], l
 
 
 def _pieces(clip: ClipPart, rate_hz: int, *, piece_samples: int) -> Iterator[FloatArray]:
-    """The clip's sound, mono, in pieces of `piece_samples` and a rest."""
+    """The clip's sound from its onset, mono, in pieces of `piece_samples` and a rest."""
     if clip.span is not None:
-        samples = read_mono(clip.path, sample_rate_hz=rate_hz, span=clip.span)
+        samples = from_onset(read_mono(clip.path, sample_rate_hz=rate_hz, span=clip.span))
         yield from (samples[start : start + piece_samples] for start in range(0, len(samples), piece_samples))
         return
     held: list[FloatArray] = []
     count = 0
-    for block in stream_mono(clip.path, sample_rate_hz=rate_hz):
+    for block in _blocks_from_onset(stream_mono(clip.path, sample_rate_hz=rate_hz)):
         held.append(block)
         count += len(block)
         if count >= piece_samples:
@@ -65,3 +73,16 @@ def _pieces(clip: ClipPart, rate_hz: int, *, piece_samples: int) -> Iterator[Flo
             held, count = [], 0
     if count:
         yield np.concatenate(held)
+
+
+def _blocks_from_onset(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
+    """Blocks (n_i,) without the silence before the first sound; of nothing but silence the first block."""
+    first: FloatArray | None = None
+    for block in blocks:
+        if (np.abs(block) >= _SILENCE).any():
+            yield from_onset(block)
+            yield from blocks
+            return
+        first = block if first is None else first
+    if first is not None:
+        yield first

@@ -12,17 +12,19 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
+from core.audio.mono import read_mono
 from core.catalogue.repository import FileRow, Repository
 from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
+from core.search.focus import Focus, find_focus, listen
 from core.search.fusion import denied_by_words, fuse, lexical_relevance
 from core.search.lexical import LexicalSearch
 from core.search.moment import MomentScore
 from core.search.query import ClipPart, Query, TextPart, content_words
 from core.search.result import Hit, LexicalHit, Moment, SearchResult, Why
-from core.search.scoring import Asked, Scored, score_windows
+from core.search.scoring import Asked, Scored, fit_of, score_windows
 from core.types import FloatArray, IntArray, Span
 
 # A hit below this probability of being a match is not claimed.
@@ -112,7 +114,9 @@ class SearchEngine:
 
     def _embed(self, query: Query) -> Asked:
         vectors = [
-            self._text_vector(part.text) if isinstance(part, TextPart) else self._clip_vector(part)
+            self._text_vector(part.text)
+            if isinstance(part, TextPart)
+            else self._relevance.example(self._clip_vector(part))
             for part in query.parts
         ]
         negatives = [self._text_vector(part.text) for part in query.negatives]
@@ -144,24 +148,59 @@ class SearchEngine:
         """
         if not (query.parts or query.negatives):
             return ()
+        scored = self._windows_of(self._embed(query), file_id)
+        if scored is None:
+            return ()
+        return tuple(
+            MomentScore(Span(float(scored.starts_s[row]), float(scored.ends_s[row])), float(scored.relevance[row]))
+            for row in np.argsort(scored.starts_s, kind="stable")
+        )
+
+    def focus(self, query: Query, file_id: int) -> Focus | None:
+        """Where in a file the sound is that a query asks for; listens to the file again, for about a second at most.
+
+        Returns:
+            None where the query describes no sound or the file has no embedding.
+
+        Raises:
+            UnusableFileError: The file or an example clip cannot be read.
+            ModelError: The encoder cannot be loaded.
+        """
+        if not (query.parts or query.negatives):
+            return None
         asked = self._embed(query)
+        scored = self._windows_of(asked, file_id)
+        file = self._repository.files_by_id([file_id]).get(file_id)
+        if scored is None or file is None or not len(scored.files):
+            return None
+        encoder = self._encoder()
+        return find_focus(
+            [Span(float(start), float(end)) for start, end in zip(scored.starts_s, scored.ends_s, strict=True)],
+            # They are in order of merit.
+            -np.arange(len(scored.files), dtype=np.float32),
+            hear=lambda part: listen(
+                encoder, read_mono(file.path, sample_rate_hz=encoder.card.sample_rate_hz, span=part)
+            ),
+            fit=lambda vectors: fit_of(asked, self._relevance, vectors),
+            window_s=encoder.card.window_s,
+            duration_s=float(scored.ends_s.max()),
+        )
+
+    def _windows_of(self, asked: Asked, file_id: int) -> Scored | None:
+        """All windows of a file, best first; None if it has none."""
         labels, files, starts_s, ends_s = self._repository.spans_of_labels(
             self._repository.labels_of_files(np.asarray([file_id], dtype=np.int64))
         )
         if not len(labels):
-            return ()
+            return None
         exists, vectors = self._repository.known_vectors(labels)
-        scored = score_windows(
+        return score_windows(
             asked,
             self._relevance,
             vectors=vectors,
             files=files[exists],
             starts_s=starts_s[exists],
             ends_s=ends_s[exists],
-        )
-        return tuple(
-            MomentScore(Span(float(scored.starts_s[row]), float(scored.ends_s[row])), float(scored.relevance[row]))
-            for row in np.argsort(scored.starts_s, kind="stable")
         )
 
     def _scope(self, query: Query, within: Collection[int] | IntArray | None) -> IntArray | None:

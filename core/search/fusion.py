@@ -12,11 +12,12 @@ import numpy as np
 
 from core.types import FloatArray
 
-# A moment sinks when it is more like the negative than like the query, but for this much (in log-odds) ...
-_CONTEST_MARGIN = 0.5
-# ... and also when it is the negative's sound beyond this, however well it fits the query as well.
-_NEGATIVE_BOUND = 1.0
-_CONTEST_SLOPE = 2.0
+# To stay, a moment must be more like the query than like the negative by this much (in log-odds) ...
+_CONTEST_LEAD = 0.5
+# ... and must not be the negative's sound beyond this, however well it fits the query as well.
+_NEGATIVE_BOUND = 0.5
+# Steep: what passes keeps its relevance. All three were chosen on pairs of the corpus' validation split.
+_CONTEST_SLOPE = 4.0
 
 _FIELD_WEIGHTS = {"name": 1.0, "metadata": 0.9, "folder": 0.7, "captions": 0.6}
 _LEXICAL_TRUST = 0.9
@@ -39,9 +40,9 @@ def combine_parts(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
 def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """What negatives leave of the relevance of moments.
 
-    A negative takes away what resembles it *more* than it resembles the query, so that "dog barking" without "growl"
-    keeps the barks although a bark is a little like a growl; and what certainly is the negative's sound, so that "an
-    animal" without "a dog barks" loses the barks although they fit the query.
+    A negative takes away what resembles it nearly as much as it resembles the query, so that "dog barking" without
+    "growl" keeps the barks although a bark is a little like a growl; and what most likely is the negative's sound, so
+    that "an animal" without "a dog barks" loses the barks although they fit the query.
 
     Args:
         positive: (m,) log-odds of the moments for the query.
@@ -54,7 +55,7 @@ def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | N
     factor = np.ones(len(positive), dtype=np.float32)
     exponents = np.ones(len(negatives), dtype=np.float32) if weights is None else weights
     for negative, exponent in zip(negatives, exponents, strict=True):
-        lead = np.minimum(positive + _CONTEST_MARGIN, _NEGATIVE_BOUND) - negative
+        lead = np.minimum(positive - _CONTEST_LEAD, _NEGATIVE_BOUND) - negative
         factor = factor * sigmoid(_CONTEST_SLOPE * lead) ** exponent
     return np.asarray(factor, dtype=np.float32)
 

@@ -19,6 +19,7 @@ from core.types import FloatArray, IntArray
 _NEGATIVE_LEAN = 0.5
 # Where only negatives are given, everything else counts as a match this likely (in log-odds).
 _NOTHING_WANTED = 2.0
+_LEAST_KEPT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +116,12 @@ def score_windows(
     ends_s: FloatArray,
 ) -> Scored:
     """Score windows (m, d) for a query and put them in order, best first."""
-    queries = np.concatenate([asked.vectors, asked.negative_vectors])
-    # Row by row on one thread: busy cores make a threaded product slow at times, and never the same to the last bit.
-    scores = np.stack([np.vecdot(vectors, query) for query in queries]).astype(np.float32, copy=False)
-    kinds: list[QueryKind] = [
-        "clip" if isinstance(part, ClipPart) else "text" for part in (*asked.parts, *asked.negatives)
-    ]
-    log_odds = np.stack(
-        [relevance.log_odds(query, row, kind) for query, row, kind in zip(queries, scores, kinds, strict=True)]
-    )
+    scores, log_odds = _scores(asked, relevance, vectors)
     wanted = len(asked.parts)
+    positive = _positive(asked, log_odds)
     if wanted:
-        positive = combine_parts(log_odds[:wanted], asked.weights)
         score = np.asarray(asked.weights @ scores[:wanted] / asked.weights.sum(), dtype=np.float32)
     else:
-        positive = np.full(len(files), _NOTHING_WANTED, dtype=np.float32)
         score = -scores.mean(axis=0)
     scored = Scored(
         files=files,
@@ -143,3 +135,32 @@ def score_windows(
     )
     # Relevance saturates near 1; the log-odds keep the order there.
     return scored.taken(np.lexsort((-positive, -scored.relevance)))
+
+
+def fit_of(asked: Asked, relevance: Relevance, vectors: FloatArray) -> FloatArray:
+    """How well sounds (m, d) of one file fit a query, (m,): log-odds less what negatives take, without saturation."""
+    log_odds = _scores(asked, relevance, vectors)[1]
+    positive = _positive(asked, log_odds)
+    kept = contest(positive, log_odds[len(asked.parts) :], asked.negative_weights)
+    return np.asarray(positive + np.log(np.maximum(kept, _LEAST_KEPT)), dtype=np.float32)
+
+
+def _scores(asked: Asked, relevance: Relevance, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Cosines and calibrated log-odds (p + n, m) of sounds (m, d) for every part and negative."""
+    queries = np.concatenate([asked.vectors, asked.negative_vectors])
+    # Row by row on one thread: busy cores make a threaded product slow at times, and never the same to the last bit.
+    scores = np.stack([np.vecdot(vectors, query) for query in queries]).astype(np.float32, copy=False)
+    kinds: list[QueryKind] = [
+        "clip" if isinstance(part, ClipPart) else "text" for part in (*asked.parts, *asked.negatives)
+    ]
+    log_odds = np.stack(
+        [relevance.log_odds(query, row, kind) for query, row, kind in zip(queries, scores, kinds, strict=True)]
+    )
+    return scores, log_odds
+
+
+def _positive(asked: Asked, log_odds: FloatArray) -> FloatArray:
+    """Log-odds (m,) for the parts together."""
+    if not asked.parts:
+        return np.full(log_odds.shape[1], _NOTHING_WANTED, dtype=np.float32)
+    return combine_parts(log_odds[: len(asked.parts)], asked.weights)

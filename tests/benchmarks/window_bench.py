@@ -204,15 +204,34 @@ def part_typing(scratch: Path) -> dict[str, Any]:
     }
 
 
-def part_scrolling(scratch: Path) -> dict[str, Any]:
-    """Frames while 200,000 rows are scrolled by pages, by lines and by jumps, and the memory that takes."""
-    from core.encoders.dual import TorchDualEncoder  # noqa: F401 - its imports are the models' memory, not the list's
+def part_models(scratch: Path) -> dict[str, Any]:
+    """What the encoder that answers and all that it imports hold in memory, in a program that holds nothing else.
 
-    gc.collect()
-    before = _rss_gib()
+    The library is opened and asked for a word first, so that neither it nor the search counts as the model's.
+    """
+    from core.library import Library
+    from core.search.query import QuerySpec
+
+    with Library.open(scratch / "library", device="cpu") as library:
+        library.search(QuerySpec(where=("format:wav",)).build(), limit=1)
+        gc.collect()
+        before = _rss_gib()
+        for words in _WORDS:
+            library.encoder().embed_text([words])
+        gc.collect()
+        return {"models_gib": _rss_gib() - before}
+
+
+def part_scrolling(scratch: Path) -> dict[str, Any]:
+    """Frames while 200,000 rows are scrolled by pages, by lines and by jumps, and the memory with all of it at work.
+
+    Questions are asked before and after, so that the search graph of 200,000 windows and the encoder are in memory.
+    """
     library = scratch / "library"
     shutil.copytree(large_library(), library)
     bench = Bench(library, scratch)
+    bench.until(lambda: bench.desk.model.state == "ready")
+    answered = _ask(bench, _WORDS[0])
     began = time.perf_counter()
     bench.desk.library_panel.all_selected.emit()
     bench.until(lambda: len(bench.desk.results.all_ids()) == FILES)
@@ -234,14 +253,17 @@ def part_scrolling(scratch: Path) -> dict[str, Any]:
         frames_ms.append(1000 * (time.perf_counter() - started))
         time.sleep(0.004)
     bench.until_idle()
+    answered += _ask(bench, _WORDS[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    resting = _rss_gib()
     closed_s = bench.close()
     return {
+        "answered": answered,
         "opened_s": opened_s,
         "longest_ms": max(frames_ms),
         "p99_ms": float(np.percentile(frames_ms, 99)),
         "median_ms": statistics.median(frames_ms),
-        "imports_gib": before,
+        "resting_gib": resting,
         "peak_gib": peak,
         "closed_s": closed_s,
     }
@@ -292,6 +314,19 @@ def part_stalls(scratch: Path) -> dict[str, Any]:
     }
 
 
+def _ask(bench: Bench, words: str) -> int:
+    """Ask by text, weak matches included, and wait for what is found by sound; returns how many files that is."""
+    from core.search.query import QuerySpec
+
+    answers: list[Any] = []
+    bench.desk.search.answered.connect(answers.append)
+    bench.desk.search.ask(QuerySpec(text=words), show_all=True, now=True)
+    bench.until(lambda: any(answer.listed is None for answer in answers))
+    bench.desk.search.answered.disconnect(answers.append)
+    bench.until_idle()
+    return len(answers[-1].result.hits)
+
+
 def _rss_gib() -> float:
     with open("/proc/self/statm") as stream:  # noqa: PTH123
         return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024**3
@@ -300,6 +335,7 @@ def _rss_gib() -> float:
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "paint": part_paint,
     "typing": part_typing,
+    "models": part_models,
     "scrolling": part_scrolling,
     "stalls": part_stalls,
 }
@@ -350,7 +386,9 @@ def run() -> list[BenchRow]:
         BenchRow("  of which typing must rest", f"{typing['debounce_ms']} ms"),
     ]
     scrolling = in_child("scrolling")
-    beside = scrolling["peak_gib"] - scrolling["imports_gib"]
+    models = in_child("models")
+    # At its peak the program, at rest the models: nothing that was used in between is taken for theirs.
+    beside = scrolling["peak_gib"] - models["models_gib"]
     rows += [
         BenchRow(f"listing {FILES:,} files", f"{scrolling['opened_s']:.2f} s"),
         BenchRow(
@@ -366,8 +404,15 @@ def run() -> list[BenchRow]:
             scrolling["p99_ms"] < FRAME_TARGET_MS,
         ),
         BenchRow("  median", f"{scrolling['median_ms']:.1f} ms"),
-        BenchRow("peak memory with them, all", f"{scrolling['peak_gib']:.2f} GiB"),
-        BenchRow("  beside torch's own", f"{beside:.2f} GiB", f"< {MEMORY_TARGET_GIB}", beside < MEMORY_TARGET_GIB),
+        BenchRow("peak memory with them, searched and scrolled", f"{scrolling['peak_gib']:.2f} GiB"),
+        BenchRow("  at rest afterwards", f"{scrolling['resting_gib']:.2f} GiB"),
+        BenchRow("  the models' own", f"{models['models_gib']:.2f} GiB"),
+        BenchRow(
+            "  beside the models, at the peak",
+            f"{beside:.2f} GiB",
+            f"< {MEMORY_TARGET_GIB}",
+            beside < MEMORY_TARGET_GIB,
+        ),
     ]
     stalls = in_child("stalls")
     rows += [

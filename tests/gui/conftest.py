@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from made_up_rows import MadeUpLibrary
 
 # Tests that want a real window set another platform in a process of their own.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -21,6 +22,8 @@ from pytestqt.qtbot import QtBot
 
 from app.errors import ErrorCentre
 from app.jobs import JobRunner
+from app.panels.main_window import MainWindow
+from app.panels.results import ResultsPanel
 from app.settings import Settings
 from app.shortcut import ShortcutMap
 from app.theme import apply_theme
@@ -175,3 +178,80 @@ def empty_library(tmp_path: Path) -> Iterator[Library]:
     """A library without any folder."""
     with Library.open(tmp_path / "empty-library", device="cpu") as library:
         yield library
+
+
+class Windows:
+    """Opens windows on libraries and closes them at the end."""
+
+    def __init__(self, errors: ErrorCentre, settings: Settings, qtbot: QtBot) -> None:
+        self._errors, self._settings, self._qtbot = errors, settings, qtbot
+        self.opened: list[MainWindow] = []
+
+    def open(self, folder: Path, settings: Settings | None = None, *, wait: bool = True) -> MainWindow:
+        settings = settings or self._settings
+        window = MainWindow(
+            runner=JobRunner(self._errors),
+            settings=settings,
+            errors=self._errors,
+            shortcuts=ShortcutMap(settings),
+        )
+        if not settings.layout.geometry:
+            window.resize(1280, 720)
+        self.opened.append(window)
+        window.open_library(folder, device="cpu")
+        window.show()
+        if wait:
+            self._qtbot.waitUntil(lambda: window.desk is not None, timeout=30_000)
+            self.idle(window)
+        return window
+
+    def idle(self, window: MainWindow) -> None:
+        self._qtbot.waitUntil(lambda: not window._runner.is_busy, timeout=60_000)
+
+
+@pytest.fixture
+def windows(errors: ErrorCentre, settings: Settings, qtbot: QtBot) -> Iterator[Windows]:
+    settings.indexing.watch = False
+    settings.captions.enabled = False
+    settings.audio.auto_audition = False
+    made = Windows(errors, settings, qtbot)
+    yield made
+    for window in made.opened:
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def library_folder(_indexed_once: Path, tmp_path: Path) -> Path:
+    """A copy of the indexed library of eight sounds."""
+    shutil.copytree(_indexed_once / "library", tmp_path / "library")
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def window(windows: Windows, library_folder: Path) -> MainWindow:
+    """A window on that library."""
+    return windows.open(library_folder)
+
+
+@pytest.fixture
+def made_up_library() -> MadeUpLibrary:
+    """A thousand rows of files that do not exist."""
+    return MadeUpLibrary()
+
+
+@pytest.fixture
+def results_panel(
+    made_up_library: MadeUpLibrary,
+    runner: JobRunner,
+    settings: Settings,
+    errors: ErrorCentre,
+    shortcuts: ShortcutMap,
+    qtbot: QtBot,
+) -> ResultsPanel:
+    """The results panel over them, shown."""
+    made = ResultsPanel(made_up_library, runner, settings, errors, shortcuts)  # type: ignore[arg-type]
+    qtbot.addWidget(made)
+    made.resize(900, 500)
+    made.show()
+    return made

@@ -21,6 +21,7 @@ from app.panels.log import LogWindow
 from app.panels.main_window import MainWindow
 from app.panels.preferences import PAGES, PreferencesDialog
 from app.panels.record import RecordDialog
+from app.panels.search import Popover
 from app.panels.shortcuts import ShortcutSheet
 from app.panels.trouble import BugDialog, KnownErrorDialog
 from app.settings import Settings
@@ -129,6 +130,15 @@ def test_that_the_regions_are_walked_in_the_order_they_are_seen_in(window: MainW
         QTest.keyClick(focus, Qt.Key.Key_F6)
     assert walked == shown
     assert desk.search_panel.isAncestorOf(QApplication.focusWidget())
+
+
+def test_that_everything_that_opens_below_the_search_has_a_name(window: MainWindow, qtbot: QtBot) -> None:
+    assert window.desk is not None
+    popovers = window.desk.search_panel.findChildren(Popover)
+    assert len(popovers) == 2
+    for popover in popovers:
+        assert len(controls(popover)) >= 2
+        assert [type(one).__name__ for one in controls(popover) if not spoken_name(one)] == []
 
 
 def test_that_the_indexing_window_is_usable(window: MainWindow, qtbot: QtBot) -> None:

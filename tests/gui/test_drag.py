@@ -63,6 +63,13 @@ def region_mime(
     return RegionMimeData(rendering, cache=cache, on_failed=on_failed, on_unready=lambda: pytest.fail("not ready"))
 
 
+def region_of(panel: PlayerPanel) -> RegionMimeData:
+    """What a drag of the player's region carries."""
+    assert panel.path is not None
+    assert panel.region is not None
+    return panel.regions.mime(panel.path, panel.region)
+
+
 def files(*paths: Path) -> QMimeData:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
@@ -217,10 +224,8 @@ def test_that_the_players_region_is_dragged_with_the_handles_of_the_settings(
     path = write_sound(tmp_path / "gate.wav", noise(3.0))
     settings.export.handle_s = 0.5
     panel.open(path, play=False)
-    with pytest.raises(ValueError, match="no region"):
-        panel.region_mime()
     panel.view.choose(Span(1.0, 2.0))
-    made = Path(panel.region_mime().urls()[0].toLocalFile())
+    made = Path(region_of(panel).urls()[0].toLocalFile())
     assert soundfile.info(made).frames == 2 * 48_000
     assert made.is_relative_to(tmp_path / "cache" / "regions")
 
@@ -231,7 +236,7 @@ def test_that_a_long_region_is_written_while_it_is_dragged(
     path = write_sound(tmp_path / "long.wav", noise(30.0))
     panel.open(path, play=False)
     panel.view.choose(Span(1.0, 26.0))
-    data = panel.region_mime()
+    data = region_of(panel)
     assert data.rendered is None
     until_idle()
     (made,) = list((tmp_path / "cache" / "regions").glob("*/*.wav"))
@@ -257,15 +262,69 @@ def test_that_a_drop_that_comes_too_early_is_a_notice_and_the_next_one_works(
     monkeypatch.setattr(drag, "_PATIENCE_S", 0.0)
     panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
     panel.view.choose(Span(0.0, 25.0))
-    early = panel.region_mime()
+    early = region_of(panel)
     with qtbot.waitSignal(errors.noticed) as noticed:
         assert early.urls() == []
         assert early.urls() == []
     assert "still being written" in noticed.args[0]
-    panel.forget_rendering(was_asked=early.was_asked)
+    panel.regions.forget(was_asked=early.was_asked)
     may_go_on.set()
     until_idle()
-    assert local_path(panel.region_mime().urls()[0]).is_file()
+    assert local_path(region_of(panel).urls()[0]).is_file()
+
+
+def test_that_a_long_region_rendered_before_is_handed_over_at_once(
+    panel: PlayerPanel, until_idle: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_sound(tmp_path / "long.wav", noise(30.0))
+    panel.open(path, play=False)
+    panel.view.choose(Span(0.0, 25.0))
+    first = region_of(panel)
+    until_idle()
+    made = local_path(first.urls()[0])
+    panel.view.choose(Span(1.0, 2.0))
+    region_of(panel)  # another region in between
+    panel.view.choose(Span(0.0, 25.0))
+    monkeypatch.setattr(drag, "render_region", lambda *_, **__: pytest.fail("rendered again"))
+    monkeypatch.setattr(drag, "_PATIENCE_S", 0.0)
+    assert local_path(region_of(panel).urls()[0]) == made
+
+
+def test_that_a_long_region_that_was_cleaned_away_is_written_again(
+    panel: PlayerPanel, until_idle: Callable[[], None], tmp_path: Path
+) -> None:
+    panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
+    panel.view.choose(Span(0.0, 25.0))
+    first = region_of(panel)
+    until_idle()
+    local_path(first.urls()[0]).unlink()
+    again = region_of(panel)
+    until_idle()
+    assert local_path(again.urls()[0]).is_file()
+
+
+def test_that_drops_of_an_unfinished_region_wait_once_and_not_each_time(
+    panel: PlayerPanel, until_idle: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = threading.Event()
+    waited: list[float] = []
+    monkeypatch.setattr(drag, "render_region", lambda *_, **__: may_go_on.wait(10))
+    monkeypatch.setattr(drag, "_PATIENCE_S", 0.05)
+    panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
+    panel.view.choose(Span(0.0, 25.0))
+    for _ in range(2):
+        data = region_of(panel)
+        rendering = data._rendering
+        wait = rendering._done.wait
+        monkeypatch.setattr(
+            rendering._done, "wait", lambda patience_s, wait=wait: (waited.append(patience_s), wait(0.05))
+        )
+        assert data.urls() == []
+        monkeypatch.setattr(rendering._done, "wait", wait)
+    assert waited[0] == 0.05
+    assert waited[1] < 0.02
+    may_go_on.set()
+    until_idle()
 
 
 def test_that_a_long_region_that_was_dropped_nowhere_is_not_written(
@@ -280,8 +339,8 @@ def test_that_a_long_region_that_was_dropped_nowhere_is_not_written(
     monkeypatch.setattr(drag, "render_region", later)
     panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)
     panel.view.choose(Span(0.0, 25.0))
-    data = panel.region_mime()
-    panel.forget_rendering(was_asked=data.was_asked)
+    data = region_of(panel)
+    panel.regions.forget(was_asked=data.was_asked)
     is_given_up.set()
     until_idle()
     assert not list((tmp_path / "cache" / "regions").glob("*/*"))

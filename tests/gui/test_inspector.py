@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ from app.shortcut import ShortcutMap
 from app.widgets.fact_list import FactList
 from app.widgets.moment_curve import MomentCurve
 from app.widgets.plain_text import PlainText
+from app.widgets.sound_links import SoundLink
 from app.widgets.star_row import StarRow
 from app.widgets.tag_row import TagRow
-from core.library import Library, MomentScore
+from core.errors import UnusableFileError
+from core.library import Focus, Library, MomentScore
 from core.search.query import QuerySpec, TextPart
 from core.search.result import Hit
 from core.types import Span
@@ -99,6 +102,37 @@ def test_that_why_it_matched_is_said_part_by_part(panel: InspectorPanel, small_l
     assert any(line.startswith("Sounds like, but should not: rain, ") for line in lines)
     assert any("in the name" in line for line in lines)
     assert panel.curve.moments == small_library.moments(row.file_id, spec.build())
+
+
+def test_that_the_place_of_the_sound_is_marked_and_told_once_it_is_known(
+    panel: InspectorPanel,
+    small_library: Library,
+    settled: Idle,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = QuerySpec("dog barking")
+    row, hit = found(small_library, spec)
+    focus = Focus(Span(2.0, 12.0), 6.5, 7.0)
+    asked: list[int] = []
+    monkeypatch.setattr(small_library, "focus", lambda file_id, query: asked.append(file_id) or focus)
+    told: list[object] = []
+    panel.focused.connect(lambda *what: told.append(what))
+    panel.show_row(replace(row, span=None), spec, hit)
+    settled()
+    assert (asked, panel.curve.peak_s) == ([], None), "all of a short sound is no moment of it"
+    panel.show_row(replace(row, span=Span(0.0, 10.0)), spec, hit)
+    settled()
+    assert told == [(row.file_id, focus)]
+    assert panel.curve.peak_s == 7.0
+
+    def gone(file_id: int, query: object) -> Focus:
+        raise UnusableFileError("The file is not there.")
+
+    monkeypatch.setattr(small_library, "focus", gone)
+    panel.show_row(replace(row, span=Span(0.0, 10.0)), spec, hit)
+    settled()
+    assert len(told) == 1, "its windows must do"
+    assert panel.curve.peak_s is None
 
 
 def test_that_similar_sounds_and_duplicates_can_be_gone_to(
@@ -243,6 +277,8 @@ def test_that_long_names_do_not_make_it_wider(panel: InspectorPanel, small_libra
     settled()
     panel.name.set_text("x" * 300)
     panel.facts.show_facts([("Description", "y" * 500)])
+    panel.tags.show_tags(["a tag of a length that nobody would type " * 3, "z" * 90])
+    panel.similar.show_links([SoundLink(Path("/sounds") / ("w" * 200), 1, "same bytes")], otherwise="")
     panel.resize(280, 600)
     QTest.qWait(1)
     content = panel._scroll.widget()
@@ -313,3 +349,10 @@ def test_that_facts_without_a_value_are_left_out(qtbot: QtBot) -> None:
     facts.show_facts([("Rate", ""), ("", "bext"), ("Description", "<b>x</b>")])
     assert facts.facts == (("", "bext"), ("Description", "<b>x</b>"))
     assert [text.text for text in facts.findChildren(PlainText)] == ["Description", "<b>x</b>"]
+
+
+def test_that_the_place_stays_marked_when_the_moments_come_after_it(panel: InspectorPanel) -> None:
+    panel._row, panel._spec = None, None
+    panel._peak_s = 7.0
+    panel._on_moments(())
+    assert panel.curve.peak_s == 7.0

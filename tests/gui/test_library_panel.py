@@ -227,10 +227,10 @@ def test_that_new_collections_get_names_of_their_own(panel, small_library, until
 
 def test_that_the_menus_offer_what_can_be_done(panel, small_sounds):
     folder = panel.model.node(panel.model.index(2, 0, panel.model.find(NodeKind.SECTION, "folders")))
-    labels = [label for label, _ in panel.menu_entries(folder)]
+    labels = [label for label, _ in panel.menu.entries(folder)]
     assert "Look at it again" in labels
     assert "Take out of the library…" in labels
-    assert "Add a folder…" in [label for label, _ in panel.menu_entries(None)]
+    assert "Add a folder…" in [label for label, _ in panel.menu.entries(None)]
 
 
 def test_that_names_are_never_read_as_markup(panel, small_library, until_idle):

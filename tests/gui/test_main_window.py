@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
-from app.jobs import JobRunner
 from app.jobs.model import ModelState
 from app.models.folders import NodeKind
 from app.panels import desk as desk_module
@@ -16,63 +14,6 @@ from app.settings import Settings
 from core.errors import LibraryError
 from core.library import Library
 from core.search.query import QuerySpec
-
-
-class Windows:
-    """Opens windows on libraries and closes them at the end."""
-
-    def __init__(self, errors, shortcuts_of, settings, qtbot) -> None:
-        self._errors, self._shortcuts_of, self._settings, self._qtbot = errors, shortcuts_of, settings, qtbot
-        self.opened: list[MainWindow] = []
-
-    def open(self, folder: Path, settings: Settings | None = None, *, wait: bool = True) -> MainWindow:
-        settings = settings or self._settings
-        window = MainWindow(
-            runner=JobRunner(self._errors),
-            settings=settings,
-            errors=self._errors,
-            shortcuts=self._shortcuts_of(settings),
-        )
-        if not settings.layout.geometry:
-            window.resize(1280, 720)
-        self.opened.append(window)
-        window.open_library(folder, device="cpu")
-        window.show()
-        if wait:
-            self._qtbot.waitUntil(lambda: window.desk is not None, timeout=30_000)
-            self.idle(window)
-        return window
-
-    def idle(self, window: MainWindow) -> None:
-        self._qtbot.waitUntil(lambda: not window._runner.is_busy, timeout=60_000)
-
-
-@pytest.fixture
-def windows(errors, settings, qtbot, monkeypatch):
-    from app.shortcut import ShortcutMap
-
-    settings.indexing.watch = False
-    settings.captions.enabled = False
-    settings.audio.auto_audition = False
-    made = Windows(errors, ShortcutMap, settings, qtbot)
-    yield made
-    for window in made.opened:
-        window.close()
-        window.deleteLater()
-
-
-@pytest.fixture
-def library_folder(_indexed_once, tmp_path) -> Path:
-    """A copy of the indexed library of eight sounds."""
-    import shutil
-
-    shutil.copytree(_indexed_once / "library", tmp_path / "library")
-    return tmp_path / "library"
-
-
-@pytest.fixture
-def window(windows, library_folder):
-    return windows.open(library_folder)
 
 
 def urls(*paths: Path) -> QMimeData:
@@ -291,8 +232,8 @@ def test_that_a_dropped_folder_is_added(window, windows, tmp_path, small_sounds)
 
 def test_that_a_known_error_is_shown_with_its_way_out(window, errors, qtbot):
     errors.known(LibraryError("The <b>disk</b> is full.", "Make room."))
-    qtbot.waitUntil(lambda: "trouble" in window._dialogs)
-    dialog = window._dialogs["trouble"]
+    qtbot.waitUntil(lambda: window.beside.find("trouble") is not None)
+    dialog = window.beside.find("trouble")
     assert dialog.message.text() == "The <b>disk</b> is full."
     assert dialog.message.textFormat() == Qt.TextFormat.PlainText
     assert dialog.way_out.text() == "Make room."
@@ -303,8 +244,8 @@ def test_that_a_known_error_is_shown_with_its_way_out(window, errors, qtbot):
 def test_that_a_bug_is_shown_with_a_report_to_copy(window, errors, qtbot, expected_log, qapp):
     expected_log.append("unexpected RuntimeError")
     errors.bug(RuntimeError("odd"))
-    qtbot.waitUntil(lambda: "trouble" in window._dialogs)
-    dialog = window._dialogs["trouble"]
+    qtbot.waitUntil(lambda: window.beside.find("trouble") is not None)
+    dialog = window.beside.find("trouble")
     dialog.copy_button.click()
     assert "RuntimeError: odd" in qapp.clipboard().text()
 
@@ -392,7 +333,7 @@ def test_that_the_regions_can_be_walked_by_key(window, windows, qtbot):
     desk.search_panel.focus()
     visited = []
     for _ in range(6):
-        desk.focus_region(1)
+        desk.commands.focus_region(1)
         focus = QApplication.focusWidget()
         visited.append(
             next(

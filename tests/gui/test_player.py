@@ -79,7 +79,7 @@ def test_that_a_row_plays_from_its_matched_moment(
     np.testing.assert_array_equal(output.pull_sound(24_000)[192:], sound[96_192:120_000])
     qtbot.waitUntil(lambda: panel.controller.position_s == pytest.approx(2.5, abs=0.01))
     assert panel.view.playhead_s == pytest.approx(2.5, abs=0.01)
-    assert panel.time.text() == "0:02.5 / 0:04.0"
+    assert panel.controls.time.text() == "0:02.5 / 0:04.0"
 
 
 def test_that_who_prefers_the_beginning_gets_it(
@@ -100,7 +100,7 @@ def test_that_the_button_and_space_play_and_pause(
     with qtbot.waitActive(panel):
         panel.show()
         panel.activateWindow()
-    qtbot.mouseClick(panel.play_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.controls.play_button, Qt.MouseButton.LeftButton)
     until_playing(qtbot, panel)
     panel.view.setFocus()
     qtbot.keyClick(panel.view, Qt.Key.Key_Space)
@@ -157,7 +157,7 @@ def test_that_a_region_is_looped_and_left_again(
     panel.open(tmp_path / "a.wav", play=False, duration_s=4.0)
     told: list[Span | None] = []
     panel.region_changed.connect(told.append)
-    panel.loop_button.click()
+    panel.controls.loop_button.click()
     panel.view.choose(Span(1.0, 1.25))
     assert told == [Span(1.0, 1.25)]
     assert panel.controller.position_s == 1.0
@@ -187,9 +187,9 @@ def test_that_speed_gain_and_direction_are_heard_and_remembered(
     shortcuts: ShortcutMap, output: FakeOutput, tmp_path: Path,
 ) -> None:  # fmt: skip
     write_sound(tmp_path / "a.wav", tone(2.0, frequency_hz=500.0), subtype="FLOAT")
-    panel.speed.setValue(2.0)
-    panel.gain.setValue(-6.0)
-    panel.reverse_button.click()
+    panel.controls.speed.setValue(2.0)
+    panel.controls.gain.setValue(-6.0)
+    panel.controls.reverse_button.click()
     play(qtbot, panel, tmp_path / "a.wav")
     played = output.pull_sound(24_000)[2_000:, 0]
     spectrum = np.abs(np.fft.rfft(played * np.hanning(len(played))))
@@ -203,8 +203,26 @@ def test_that_speed_gain_and_direction_are_heard_and_remembered(
         open_stream=output,
     )  # fmt: skip
     qtbot.addWidget(again)
-    assert (again.speed.value(), again.gain.value(), again.reverse_button.isChecked()) == (2.0, -6.0, True)
+    assert (again.controls.speed.value(), again.controls.gain.value(), again.controls.reverse_button.isChecked()) == (
+        2.0,
+        -6.0,
+        True,
+    )
     again.close_down()
+
+
+def test_that_silence_is_skipped_by_its_button_and_that_is_remembered(
+    qtbot: QtBot, panel: PlayerPanel, settings: Settings, output: FakeOutput, tmp_path: Path
+) -> None:
+    path = write_sound(tmp_path / "a.wav", np.concatenate([noise(0.5), np.zeros((4 * 48_000, 1)), noise(0.5)]))
+    panel.controls.silence_button.click()
+    assert settings.audio.skip_silence
+    play(qtbot, panel, path)
+    heard = output.pull_sound(48_000)
+    longest = max(len(run) for run in "".join("0" if not value else "1" for value in heard[:, 0]).split("1"))
+    assert longest < 24_000, "of four seconds of silence less than half of one is left"
+    panel.controls.silence_button.click()
+    assert not settings.audio.skip_silence
 
 
 def test_that_the_end_of_a_sound_goes_back_to_its_beginning(
@@ -223,7 +241,7 @@ def test_that_the_end_of_a_sound_goes_back_to_its_beginning(
     assert panel.controller.position_s == 0.0
     assert (tmp_path / "a.wav") in {path for path, _ in moved}
     assert moved[-1] == (None, 0.0)
-    assert panel.time.text().startswith("0:00.0")
+    assert panel.controls.time.text().startswith("0:00.0")
 
 
 def test_that_neighbours_are_ready_before_they_are_chosen(
@@ -285,7 +303,7 @@ def test_that_a_file_that_cannot_be_played_is_a_quiet_notice(
 def test_that_the_output_can_be_chosen_by_device_and_channels(
     qtbot: QtBot, panel: PlayerPanel, settings: Settings, output: FakeOutput, tmp_path: Path
 ) -> None:
-    menu = panel.output_button.menu()
+    menu = panel.controls.output_button.menu()
     devices = [
         SoundDevice("Speakers", "host", 2, 48_000, is_default=True),
         SoundDevice("Interface & more", "host", 8, 48_000),
@@ -312,7 +330,7 @@ def test_that_one_channel_of_a_sound_can_be_listened_to(
 ) -> None:
     sound = ramp_file(tmp_path / "a.wav", channels=4)
     play(qtbot, panel, tmp_path / "a.wav")
-    menu = panel.output_button.menu()
+    menu = panel.controls.output_button.menu()
     menu.show_devices([])
     (listen,) = (action.menu() for action in menu.actions() if action.menu() is not None)
     assert len(listen.actions()) == 5
@@ -339,7 +357,7 @@ def test_that_a_length_that_was_wrong_is_put_right(
 ) -> None:
     panel.open(write_sound(tmp_path / "a.wav", noise(2.0)), play=False, duration_s=3.0)
     qtbot.waitUntil(lambda: panel.axis.duration_s == 2.0, timeout=10_000)
-    assert panel.time.text().endswith("/ 0:02.0")
+    assert panel.controls.time.text().endswith("/ 0:02.0")
     until_idle()
 
 
@@ -365,7 +383,9 @@ def test_that_the_menu_offers_what_can_be_done_with_a_region(qtbot: QtBot, panel
 
 def test_that_every_control_has_a_name_for_screen_readers(panel: PlayerPanel) -> None:
     controls = [*panel.findChildren(QWidget)]
-    named = [w for w in controls if w.focusPolicy() != Qt.FocusPolicy.NoFocus and w.parent() is not panel.speed]
+    named = [
+        w for w in controls if w.focusPolicy() != Qt.FocusPolicy.NoFocus and w.parent() is not panel.controls.speed
+    ]
     silent = [type(w).__name__ for w in named if not w.accessibleName() and w.objectName() != "qt_spinbox_lineedit"]
     assert silent == []
 
@@ -373,13 +393,13 @@ def test_that_every_control_has_a_name_for_screen_readers(panel: PlayerPanel) ->
 def test_that_names_from_files_are_never_markup(panel: PlayerPanel, tmp_path: Path) -> None:
     path = write_sound(tmp_path / "<b>bold<img src=x>.wav", noise(0.1))
     panel.open(path, play=False)
-    assert panel.name.textFormat() == Qt.TextFormat.PlainText
-    assert panel.name.whole_text == "<b>bold<img src=x>"
-    assert "<b>bold" not in panel.name.toolTip()
+    assert panel.controls.name.textFormat() == Qt.TextFormat.PlainText
+    assert panel.controls.name.whole_text == "<b>bold<img src=x>"
+    assert "<b>bold" not in panel.controls.name.toolTip()
 
 
 def test_that_the_view_shown_is_remembered(panel: PlayerPanel, settings: Settings) -> None:
-    panel.spectrogram_button.click()
+    panel.controls.spectrogram_button.click()
     assert panel.view.is_spectrogram
     assert settings.layout.choices["player.spectrogram"] is True
 
@@ -398,12 +418,12 @@ def test_that_going_through_a_list_without_a_device_is_a_notice_and_a_key_press_
         qtbot.waitUntil(lambda: panel.controller.state is PlayState.STOPPED and bool(notices), timeout=10_000)
     assert len(notices) == 1
     assert not dialogs
-    assert "is not there" in panel.output_button.toolTip()
+    assert "is not there" in panel.controls.output_button.toolTip()
     panel.toggle()
     qtbot.waitUntil(lambda: bool(dialogs), timeout=10_000)
     output.missing = set()
     play(qtbot, panel, tmp_path / "a.wav")
-    qtbot.waitUntil(lambda: panel.output_button.toolTip() == "Output device and channels", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.controls.output_button.toolTip() == "Output device and channels", timeout=10_000)
     assert len(dialogs) == 1
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QMessageBox
 
 from app.panels import preferences
 from app.panels.preferences import PAGES, PreferencesDialog
@@ -95,8 +96,8 @@ def test_that_another_device_holds_only_when_it_is_applied(dialog, settings, qtb
 
 def test_that_a_choice_is_kept_on_disk_when_the_window_is_closed(dialog, settings, tmp_path):
     dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
-    dialog.captions.setChecked(False)
-    dialog.decoded.setValue(512)
+    dialog.indexing.captions.setChecked(False)
+    dialog.indexing.decoded.setValue(512)
     dialog.close()
     kept = Settings.load(tmp_path / "settings.json")[0]
     assert (kept.look.theme, kept.captions.enabled, kept.caches.decoded_mib) == ("light", False, 512)
@@ -110,9 +111,9 @@ def test_that_a_theme_is_told_at_once(dialog, qtbot, settings):
 
 def test_that_captioning_and_watching_are_told_at_once(dialog, qtbot, settings):
     with qtbot.waitSignal(dialog.indexing_changed):
-        dialog.captions.setChecked(False)
+        dialog.indexing.captions.setChecked(False)
     with qtbot.waitSignal(dialog.indexing_changed):
-        dialog.watch.setChecked(False)
+        dialog.indexing.watch.setChecked(False)
     assert not settings.captions.enabled
     assert not settings.indexing.watch
 
@@ -161,10 +162,26 @@ def test_that_emptying_the_cache_takes_only_what_can_be_made_again(dialog, setti
     regions.mkdir(parents=True)
     (regions / "gate.wav").write_bytes(b"x" * 2_000)
     (tmp_path / "cache" / "notes.txt").write_text("mine")
-    dialog._empty_cache()
+    dialog.show_page("indexing")
+    dialog.indexing.empty_button.click()
+    (question,) = dialog.findChildren(QMessageBox)
+    assert "project" in question.informativeText()
+    assert (regions / "gate.wav").exists(), "not without asking"
+    next(one for one in question.buttons() if one.text() == "Empty it").click()
     until_idle()
     assert not (regions / "gate.wav").exists()
     assert (tmp_path / "cache" / "notes.txt").exists()
+
+
+def test_that_the_cache_gets_a_folder_of_its_own_where_it_is_put(dialog, settings, until_idle, tmp_path):
+    (tmp_path / "Music" / "regions").mkdir(parents=True)
+    (tmp_path / "Music" / "regions" / "mine.wav").write_bytes(b"x")
+    dialog.indexing.put_cache_in(tmp_path / "Music")
+    dialog.indexing.put_cache_in(settings.caches.place())
+    dialog.indexing._empty_cache()
+    until_idle()
+    assert settings.caches.place() == tmp_path / "Music" / "Earshot cache"
+    assert (tmp_path / "Music" / "regions" / "mine.wav").exists()
 
 
 def test_that_every_field_has_a_name(dialog):
@@ -281,7 +298,7 @@ def test_that_a_folder_without_a_model_is_refused_with_the_reason(dialog, tmp_pa
     assert str(tmp_path / "holiday") in label(dialog, "preferences.import")
     assert dialog.models.model.count() == before
     assert dialog.models.import_button.isEnabled()
-    assert dialog.models.cancel_button.isHidden()
+    assert not dialog.models.cancel_button.isVisibleTo(dialog.models)
 
 
 def test_that_a_model_that_the_user_trained_is_imported(dialog, tmp_path, until_idle):

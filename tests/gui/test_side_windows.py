@@ -111,16 +111,16 @@ def test_that_the_status_line_says_what_becomes_of_the_model(status, until_idle,
 
 def test_that_a_notice_is_shown_for_a_while(status, errors, qtbot):
     errors.notice("One file <b>was</b> skipped.")
-    qtbot.waitUntil(lambda: status.notice.text() == "One file <b>was</b> skipped.")
+    qtbot.waitUntil(lambda: status.notice.whole_text == "One file <b>was</b> skipped.")
     assert status.notice.textFormat() == Qt.TextFormat.PlainText
     status._forget.timeout.emit()
-    assert status.notice.text() == ""
+    assert status.notice.whole_text == ""
 
 
 def test_that_a_long_notice_does_not_widen_the_window(status, errors, qtbot):
     before = status.minimumSizeHint().width()
     errors.notice("word " * 400)
-    qtbot.waitUntil(lambda: bool(status.notice.text()))
+    qtbot.waitUntil(lambda: bool(status.notice.whole_text))
     assert status.minimumSizeHint().width() == before
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +21,14 @@ from app.translation import install_translations, languages
 
 APP = Path(sys.modules["app"].__path__[0])
 TOOLS = Path(sys.executable).parent
+# What puts its arguments before the user's eyes or ears.
+SHOWS_TEXT = frozenset(
+    "setText setToolTip setAccessibleName setAccessibleDescription setWindowTitle setPlaceholderText setSuffix "
+    "setSpecialValueText setInformativeText setTitle setHeaderLabels addAction addMenu addSection addRow addTab "
+    "addItem notice say show_text set_text set_message QPushButton QCheckBox QLabel QGroupBox PlainLabel KnownError "
+    "Offer PageWords note switch choice number".split()
+)
+NO_LANGUAGE = frozenset({"Earshot", "English", "en", "MiB"})
 GERMAN = {
     ("BugDialog", "Something went wrong"): "Etwas ist schiefgegangen",
     ("Shortcut", "Play or pause"): "Abspielen oder anhalten",
@@ -92,6 +103,29 @@ def test_that_every_action_heading_and_column_can_be_translated(texts, qapp):
 def test_that_texts_of_lists_and_chips_can_be_translated(texts):
     for context in ("Sidebar", "Phrase", "Chip", "ResultMenu", "ResultsModel", "CaptionDelegate"):
         assert texts.get(context), context
+
+
+def literals(node: ast.AST) -> Iterator[str]:
+    """Words that stand in an expression as they are; those that are handed to `tr` or `translate` do not."""
+    if isinstance(node, (ast.Call, ast.FormattedValue)):
+        return
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and re.search("[A-Za-z]{2}", node.value):
+            yield node.value.strip()
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from literals(child)
+
+
+def test_that_no_text_is_shown_as_it_stands_in_the_code():
+    bare = []
+    for path in sorted(APP.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call):
+                name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+                shown = call.args if name in SHOWS_TEXT else call.args[2:] if name == "Node" else []
+                bare += [f"{path.name}:{call.lineno} {text}" for one in shown for text in literals(one)]
+    assert [one for one in bare if one.split(" ", 1)[1] not in NO_LANGUAGE] == []
 
 
 def test_that_no_visible_text_of_a_panel_escapes_translation(texts, qtbot):

@@ -1,19 +1,24 @@
-"""Rows of a library that does not exist, for the models and panels of results."""
+"""Rows of a library that does not exist, and answers about them, for the models and panels of results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from app.search import SearchAnswer
 from core.audio.peaks import Peaks
 from core.catalogue.models import FileState
 from core.library import CaptionRow, DeskRow
-from core.search.result import Hit, Moment, PartScore, Why
+from core.search.query import QuerySpec
+from core.search.result import Hit, Moment, PartScore, SearchResult, Why
 from core.types import IntArray, Span
 
 MOMENT = Span(3.0, 5.0)
+SPEC = QuerySpec("gate")
 
 
 def desk_row(file_id: int, **changes: object) -> DeskRow:
@@ -87,3 +92,49 @@ class MadeUpSource:
     def peaks(self, file_ids: Sequence[int] | IntArray) -> dict[int, Peaks]:
         """The same outline for all."""
         return {int(file_id): peaks() for file_id in file_ids}
+
+
+class MadeUpLibrary(MadeUpSource):
+    """The part of a library that the panel reads."""
+
+    def __init__(self) -> None:
+        super().__init__(1_000)
+        self.newest: list[int] = []
+
+    def list_files(
+        self, *conditions: str, order: str = "path", descending: bool = False, among: Any = None
+    ) -> IntArray:
+        """Ids in an order that the tests use."""
+        chosen = [self.known[int(file_id)] for file_id in (self.known if among is None else among)]
+        keys: dict[str, Callable[[Any], Any]] = {
+            "rating": lambda row: row.rating,
+            "name": lambda row: row.name,
+            "category": lambda row: row.category,
+        }
+        chosen.sort(key=lambda row: row.id)
+        chosen.sort(key=keys[order], reverse=descending)
+        return np.array([row.id for row in chosen], dtype=np.int64)
+
+    def recent(self, limit: int = 1_000) -> IntArray:
+        """What a test put in."""
+        return np.array(self.newest[:limit], dtype=np.int64)
+
+    def collections(self) -> list[Any]:
+        """None."""
+        return []
+
+    def tags(self) -> list[Any]:
+        """None."""
+        return []
+
+
+def answer(*ids: int, spec: QuerySpec = SPEC, **changes: Any) -> SearchAnswer:
+    """What a search says that found these, best first."""
+    hits = tuple(hit(file_id, 0.9 - 0.0001 * place) for place, file_id in enumerate(ids))
+    return replace(SearchAnswer(spec, SearchResult(hits, considered=1_000)), **changes)
+
+
+def no_match(spec: QuerySpec = SPEC, **changes: Any) -> SearchAnswer:
+    """What a search says where nothing matches."""
+    closest = tuple(hit(file_id, 0.3) for file_id in (4, 5, 6))
+    return replace(SearchAnswer(spec, SearchResult((), closest, 1_000)), **changes)

@@ -173,7 +173,7 @@ class Visit:
         yield self._pause()
         self._shoot("8-region")
         region = self.desk.player.region
-        (url,) = self.desk.player.region_mime().urls()
+        (url,) = self.desk.player.regions.mime(self.desk.player.path, region).urls()
         info = soundfile.info(url.toLocalFile())
         self.seen["region s"] = region.duration_s
         self.seen["rendered"] = [Path(url.toLocalFile()).suffix, info.duration]

@@ -15,6 +15,8 @@ import soxr
 
 from core.audio.mono import read_mono
 from core.encoders.protocol import DualEncoder
+from core.encoders.relevance import Relevance
+from core.search.clip import from_onset
 from core.types import FloatArray
 from training.data.manifest import Clip
 
@@ -88,7 +90,12 @@ CHANGES: dict[str, Change] = {
 
 
 def example_figures(
-    encoder: DualEncoder, vectors: FloatArray, clips: Sequence[Clip], *, without_sources: Collection[str] = ()
+    encoder: DualEncoder,
+    vectors: FloatArray,
+    clips: Sequence[Clip],
+    *,
+    relevance: Relevance,
+    without_sources: Collection[str] = (),
 ) -> ExampleFigures:
     """Put every clip that has another take to all other clips.
 
@@ -96,6 +103,7 @@ def example_figures(
         encoder: Embeds the changed copies.
         vectors: (n, d) of the clips.
         clips: n of them, the library.
+        relevance: How the model compares examples.
         without_sources: Sources whose groups are not takes of one sound give no examples.
     """
     groups = np.asarray([clip.group for clip in clips])
@@ -109,11 +117,18 @@ def example_figures(
     sounds = [read_mono(clips[row].path, sample_rate_hz=rate)[:window] for row in examples]
     changed = {
         name: _found(
-            np.stack([encoder.embed_audio([change(sound, rate)])[0] for sound in sounds]), examples, vectors, groups
+            relevance.example(
+                np.stack([encoder.embed_audio([from_onset(change(sound, rate))])[0] for sound in sounds])
+            ),
+            examples,
+            vectors,
+            groups,
         )
         for name, change in CHANGES.items()
     }
-    return ExampleFigures(_found(vectors[examples], examples, vectors, groups), changed, len(examples))
+    return ExampleFigures(
+        _found(relevance.example(vectors[examples]), examples, vectors, groups), changed, len(examples)
+    )
 
 
 def _found(queries: FloatArray, examples: Sequence[int], vectors: FloatArray, groups: np.ndarray) -> float:

@@ -1,92 +1,134 @@
-"""Does a negative move what it names out of sight?
+"""Does a negative move what it names out of sight, and what is meant not?
 
-Cases are made from the clips themselves: two concepts whose clips stand together among the first ten answers to a
-question. The question is asked again with the other concept as a negative; then none of it may be left there.
+The cases are our own (`negatives.yaml`): "dog barking" without "growl", "rain" without "thunder". A case counts when
+something unwanted stands among the first ten answers to the plain question; the negative has worked when nothing of it
+is left there. Since a negative that moves everything away is of no use, the share of the meant clips that stay among
+the first ten is told beside it.
 
-Shape legend: q captions, n clips, d embedding.
+Shape legend: n clips, d embedding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import yaml
 
 from core.encoders.relevance import Relevance
 from core.search.query import TextPart
 from core.search.scoring import Asked, score_windows
 from core.types import FloatArray, IntArray
-from training.calibrate import same_concept
 from training.data.manifest import Clip
-from training.evaluate import CaptionQueries
+from training.metrics.retrieval import BoolArray
 
+NEGATIVES_FILE = Path(__file__).with_name("negatives.yaml")
 _LOOKED_AT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class NegativeCase:
-    """A question, what must not be among its answers, and which clips that is."""
+    """A question with a negative.
 
-    wanted: int
-    unwanted: int
+    Attributes:
+        asked: What is typed.
+        meant: Pattern of the clips that it means (see `described`).
+        without: The negative.
+        unwanted: Pattern of the clips that must go; such a clip is never meant.
+    """
 
-
-def negative_cases(
-    scores: FloatArray, queries: CaptionQueries, clips: Sequence[Clip], *, count: int = 50, seed: int = 0
-) -> tuple[NegativeCase, ...]:
-    """Pairs of captions (q) of which the second one's clips, of another title, stand among the first's best ten."""
-    fits = same_concept(clips, queries)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :_LOOKED_AT]
-    rng = np.random.default_rng(seed)
-    cases: list[NegativeCase] = []
-    used: set[str] = set()
-    for wanted in rng.permutation(len(queries.texts)).tolist():
-        intruders = [column for column in order[wanted].tolist() if not fits[wanted, column]]
-        if not fits[wanted, order[wanted]].any() or not intruders:
-            continue
-        intruder = int(rng.choice(intruders))
-        titles = {clips[column].title for column in np.flatnonzero(queries.carried[wanted]).tolist()}
-        apart = [
-            row for row in np.flatnonzero(queries.carried[:, intruder]).tolist() if not (fits[row] & fits[wanted]).any()
-        ]
-        if apart and not titles & used:
-            used |= titles
-            cases.append(NegativeCase(wanted, int(rng.choice(apart))))
-        if len(cases) == count:
-            break
-    return tuple(cases)
+    asked: str
+    meant: re.Pattern[str]
+    without: str
+    unwanted: re.Pattern[str]
 
 
-def moved_away(
+@dataclass(frozen=True, slots=True)
+class NegativeFigures:
+    """What negatives do.
+
+    Attributes:
+        cases: That count: something unwanted is among the first ten without the negative.
+        moved: Share of them with nothing unwanted left among the first ten.
+        kept: Share of the meant clips among the first ten that are still there; mean over the cases that have some.
+    """
+
+    cases: int
+    moved: float
+    kept: float
+
+
+def read_negatives(path: Path = NEGATIVES_FILE) -> tuple[NegativeCase, ...]:
+    """All cases of a file."""
+    lines: Sequence[Sequence[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return tuple(
+        NegativeCase(asked, re.compile(meant), without, re.compile(unwanted))
+        for asked, meant, without, unwanted in lines
+    )
+
+
+def described(clip: Clip) -> str:
+    """All words about a clip in one line, in small letters: ``<category> title | caption | caption``."""
+    return " | ".join([f"<{clip.category}> {clip.title}", *clip.captions]).lower()
+
+
+def negative_figures(
     cases: Sequence[NegativeCase],
-    vectors: FloatArray,
+    embed: Callable[[Sequence[str]], FloatArray],
     sounds: FloatArray,
-    queries: CaptionQueries,
     clips: Sequence[Clip],
     relevance: Relevance,
-) -> float:
-    """Share of the cases in which no unwanted clip is left among the best ten.
+    *,
+    least_relevance: float = 0.0,
+) -> NegativeFigures:
+    """Ask every case's question without and with its negative, by ear alone: no names are looked up.
 
     Args:
         cases: What is asked.
-        vectors: (q, d) of the captions.
+        embed: Gives texts' vectors, (texts, d).
         sounds: (n, d) of the clips.
-        queries: The captions.
         clips: n of them.
         relevance: The model's calibration.
+        least_relevance: What is less relevant is no answer; 0 counts whatever comes first, however weak.
     """
-    fits = same_concept(clips, queries)
-    clean = [
-        not fits[case.unwanted, _first(vectors[case.wanted], vectors[case.unwanted], sounds, relevance)].any()
-        for case in cases
-    ]
-    return float(np.mean(clean))
+    lines = [described(clip) for clip in clips]
+    moved: list[bool] = []
+    kept: list[float] = []
+    for case in cases:
+        unwanted = _matches(case.unwanted, lines)
+        meant = _matches(case.meant, lines) & ~unwanted
+        wanted_vector, unwanted_vector = embed([case.asked, case.without])
+        plain = _first(wanted_vector, None, sounds, relevance, least_relevance)
+        if not unwanted[plain].any():
+            continue
+        left = _first(wanted_vector, unwanted_vector, sounds, relevance, least_relevance)
+        moved.append(not unwanted[left].any())
+        found = plain[meant[plain]]
+        if len(found):
+            kept.append(float(np.isin(found, left).mean()))
+    return NegativeFigures(len(moved), _mean(moved), _mean(kept))
 
 
-def _first(wanted: FloatArray, unwanted: FloatArray, sounds: FloatArray, relevance: Relevance) -> IntArray:
-    asked = Asked((TextPart("wanted"),), wanted[None], (TextPart("unwanted"),), unwanted[None])
+def _matches(pattern: re.Pattern[str], lines: Sequence[str]) -> BoolArray:
+    return np.asarray([pattern.search(line) is not None for line in lines], dtype=np.bool_)
+
+
+def _first(
+    wanted: FloatArray, unwanted: FloatArray | None, sounds: FloatArray, relevance: Relevance, least: float
+) -> IntArray:
+    """Numbers of the first answers, best first, as the search engine ranks them."""
+    negatives = () if unwanted is None else (TextPart("unwanted"),)
+    negative_vectors = wanted[None][:0] if unwanted is None else unwanted[None]
+    asked = Asked((TextPart("wanted"),), wanted[None], negatives, negative_vectors)
     nothing = np.zeros(len(sounds), dtype=np.float32)
     rows = np.arange(len(sounds), dtype=np.int64)
     scored = score_windows(asked, relevance, vectors=sounds, files=rows, starts_s=nothing, ends_s=nothing)
-    return np.asarray(scored.files[:_LOOKED_AT], dtype=np.int64)
+    first = np.asarray(scored.files[:_LOOKED_AT], dtype=np.int64)
+    return first[scored.relevance[:_LOOKED_AT] >= least]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

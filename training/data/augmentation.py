@@ -21,13 +21,14 @@ class SpecAugment(nn.Module):
     """Blank some stripes in time and some in frequency, for each clip its own; in training only.
 
     A stripe's width is uniform from 0 to its widest. Park et al. 2019 on spectrograms; Labbe et al. 2023 (section 2.2)
-    on the encoder's embeddings, with `SpecAugment.on_embeddings()`.
+    on the encoder's embeddings.
 
     Args:
         time_stripes: How many in time.
         time_width: Their widest, in frames.
         feature_stripes: How many over mel bins or features.
         feature_width: Their widest, in bins or features.
+        largest_share: No stripe is wider than this share of all frames or features, so that short clips stay heard.
         fill: What a blank holds: silence in a log-mel, 0 in embeddings; None: each clip's own mean.
     """
 
@@ -38,19 +39,18 @@ class SpecAugment(nn.Module):
         time_width: int = 64,
         feature_stripes: int = 2,
         feature_width: int = 8,
+        largest_share: float = 1.0,
         fill: float | None = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 < largest_share <= 1:
+            raise ValueError(f"a share is above 0 and at most 1, not {largest_share}")
         if min(time_stripes, time_width, feature_stripes, feature_width) < 0:
             raise ValueError("stripes and widths are 0 or more")
         self.time_stripes, self.time_width = time_stripes, time_width
         self.feature_stripes, self.feature_width = feature_stripes, feature_width
+        self.largest_share = largest_share
         self.fill = fill
-
-    @classmethod
-    def on_embeddings(cls) -> SpecAugment:
-        """The captioner's: up to 6 stripes of 4 in time, up to 2 of 2 over features (Labbe et al. 2023)."""
-        return cls(time_stripes=6, time_width=4, feature_stripes=2, feature_width=2)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Blank stripes.
@@ -66,9 +66,9 @@ class SpecAugment(nn.Module):
             return x
         b, t, f = x.shape
         ends = lengths if lengths is not None else torch.full((b,), t, device=x.device)
-        blank = _stripes(ends, t, self.time_stripes, self.time_width)[:, :, None]
+        blank = self._stripes(ends, t, self.time_stripes, self.time_width)[:, :, None]
         wide = torch.full((b,), f, device=x.device)
-        blank = blank | _stripes(wide, f, self.feature_stripes, self.feature_width)[:, None, :]
+        blank = blank | self._stripes(wide, f, self.feature_stripes, self.feature_width)[:, None, :]
         if self.fill is not None:
             return x.masked_fill(blank, self.fill)
         inside = torch.arange(t, device=x.device) < ends[:, None]
@@ -76,17 +76,18 @@ class SpecAugment(nn.Module):
         mean = total / (ends * f).clamp(min=1)
         return torch.where(blank, mean[:, None, None].to(x.dtype), x)
 
-
-def _stripes(ends: Tensor, size: int, count: int, widest: int) -> Tensor:
-    """(b, size) True inside a stripe; stripes lie wholly before a row's end where they fit."""
-    b, device = len(ends), ends.device
-    if not count or not widest:
-        return torch.zeros(b, size, dtype=torch.bool, device=device)
-    widths = torch.minimum(torch.randint(widest + 1, (b, count), device=device), ends[:, None])
-    starts = (torch.rand(b, count, device=device) * (ends[:, None] - widths + 1)).floor()
-    place = torch.arange(size, device=device)
-    inside = (place >= starts[..., None]) & (place < (starts + widths)[..., None])
-    return inside.any(dim=1)
+    def _stripes(self, ends: Tensor, size: int, count: int, widest: int) -> Tensor:
+        """(b, size) True inside a stripe; stripes lie wholly before a row's end where they fit."""
+        b, device = len(ends), ends.device
+        widest = min(int(self.largest_share * size), widest)
+        place = torch.arange(size, device=device)
+        blank = torch.zeros(b, size, dtype=torch.bool, device=device)
+        # One stripe after the other, each drawn also where it has no room: what was trained follows from these draws.
+        for _ in range(count):
+            width = torch.minimum(torch.randint(widest + 1, (b, 1), device=device), ends[:, None])
+            start = (torch.rand(b, 1, device=device) * (ends[:, None] - width + 1)).long()
+            blank |= (place >= start) & (place < start + width)
+        return blank
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Which pairs of clip and caption form the batches of an epoch.
 
-Every sampler gives the same batches for the same (seed, epoch), whatever was drawn before: a run that goes on after a
+A `PairSampler` gives the same batches for the same (seed, epoch), whatever was drawn before: a run that goes on after a
 stop sees what it would have seen. With a `Shard` each process gets its own rows of every batch; all shards together
-are the batches of one process.
+are the batches of one process. `OngoingSampler` is none: it draws from a generator that its task keeps and saves.
 
 Shape legend: n clips, b batch.
 """
@@ -161,6 +161,41 @@ class EveryCaptionSampler:
         for pairs in self._deal.batches(rng):
             mine = pairs[self._shard.rows(len(pairs))]
             yield PairBatch(self._clips[mine], self._texts[mine])
+
+
+class OngoingSampler:
+    """Every clip once an epoch with one of its captions drawn, as `OneCaptionSampler`, by one process alone.
+
+    Chance comes from a generator that others draw from, too, between batches and between epochs; which batches an epoch
+    has depends on all that was drawn before. The shipped search model learned from these.
+
+    Args:
+        captions: For each of n clips the numbers of its captions; none may be empty.
+        batch: Clips in a batch; the rest of an epoch that does not fill one is left out.
+        rng: Where chance comes from.
+
+    Raises:
+        ValueError: A clip has no caption, or the clips do not fill a batch.
+    """
+
+    def __init__(self, captions: Sequence[Sequence[int]], *, batch: int, rng: np.random.Generator) -> None:
+        self._captions = _checked(captions)
+        self._batch = batch
+        self._rng = rng
+        if not len(self):
+            raise ValueError(f"{len(captions)} clips do not fill a batch of {batch}")
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._captions) // self._batch
+
+    def batches(self) -> Iterator[PairBatch]:
+        """The next epoch's."""
+        order = self._rng.permutation(len(self._captions)).astype(np.int64)
+        for number in range(len(self)):
+            clips = order[number * self._batch : (number + 1) * self._batch]
+            drawn = [self._captions[clip][int(self._rng.integers(len(self._captions[clip])))] for clip in clips]
+            yield PairBatch(clips, np.asarray(drawn, dtype=np.int64))
 
 
 class _Deal:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import UnusableFileError
 from core.types import FloatArray
-from training.data.storage import replace_file
+from training.data.storage import replace_file, storage_error
 
 Arrays = Mapping[str, FloatArray]
 
@@ -43,11 +43,17 @@ class ArrayCache:
 
     Args:
         folder: Is made where it is missing.
+
+    Raises:
+        StorageError: It cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(folder, error) from error
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> dict[str, FloatArray]:
         """The arrays under a key, computed and kept if they are not there or damaged. They are kept in float16.

@@ -96,6 +96,7 @@ def trunk_features(
     settings = {
         "trunk": trunk_digest,
         "taps": sorted(trunk.taps),
+        **({"mel_summary": True} if trunk.mel_summary else {}),
         "window_s": config.window_s,
         "shortest_s": config.shortest_s,
         "view": view,

@@ -2,7 +2,8 @@
 
 `corpus.jsonl` or `manifest.jsonl`. A line needs `file` (relative to the folder, or a whole path) and `captions` (or
 `caption`); all else has a sensible value where it is not given: `id` is the file, `group` the id, and `split` is drawn
-by the group. Further keys are ignored.
+by the group. Further keys are ignored. Where no line tells a split and chance leaves one empty, as with a dozen sounds,
+a group of the training split moves there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from training.data.dataset import (
@@ -21,6 +23,7 @@ from training.data.dataset import (
     Omission,
     clean_captions,
     groups_in_two_splits,
+    order_of_group,
     split_of_group,
     usable,
 )
@@ -70,19 +73,33 @@ def _read(folder: Path) -> tuple[tuple[Clip, ...], list[Omission]]:
         ) from error
     clips: list[Clip] = []
     omissions: list[Omission] = []
+    told = False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            clip = _clip(path.parent, json.loads(line))
+            fields = json.loads(line)
+            clip = _clip(path.parent, fields)
+            told = told or bool(fields.get("split"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"Line {number} of {path} is damaged: {error!r}.") from error
         if clip.captions:
             clips.append(clip)
         else:
             omissions.append(Omission(UNDESCRIBED, clip.id, f"line {number}"))
+    if not told:
+        clips = _in_every_split(clips)
     _check(path, clips)
     return tuple(clips), omissions
+
+
+def _in_every_split(clips: list[Clip]) -> list[Clip]:
+    """Drawn splits with a group for each where there are enough groups; the same for the same groups."""
+    for split in SPLITS[1:]:
+        learned = sorted({clip.group for clip in clips if clip.split == "train"}, key=order_of_group)
+        if len(learned) > 1 and not any(clip.split == split for clip in clips):
+            clips = [replace(clip, split=split) if clip.group == learned[0] else clip for clip in clips]
+    return clips
 
 
 def _clip(folder: Path, fields: dict[str, object]) -> Clip:

@@ -235,7 +235,7 @@ def render(scene: Scene, settings: MixtureSettings | None = None, *, read: Read 
         if scene.relation is Relation.OVER:
             parts[1] = parts[1] * _gain(-rng.uniform(*chosen.softer_db))
         elif scene.relation is Relation.NEAR:
-            parts[1] = _far(parts[1], rate, rng) * _gain(-rng.uniform(*chosen.farther_db))
+            parts[1] = from_afar(parts[1], rate, rng) * _gain(-rng.uniform(*chosen.farther_db))
         mixed = _at_once(*parts, longest=longest, rng=rng, rate=rate)
     peak = float(np.abs(mixed).max())
     return np.asarray(mixed * min(1.0, _PEAK / max(peak, 1e-9)), dtype=np.float32)
@@ -292,8 +292,17 @@ def _at_once(first: FloatArray, second: FloatArray, *, longest: int, rng: np.ran
     return mixed
 
 
-def _far(samples: FloatArray, rate: int, rng: np.random.Generator) -> FloatArray:
-    """As heard from far away: air takes the treble, and the room answers for half a second."""
+def from_afar(samples: FloatArray, rate: int, rng: np.random.Generator) -> FloatArray:
+    """As heard from far away: air takes the treble, and the room answers for half a second.
+
+    Args:
+        samples: (n,).
+        rate: Samples per second.
+        rng: The room.
+
+    Returns:
+        (n + half a second,) float32, no softer than before.
+    """
     tail_s = 0.5
     time_s = np.arange(round(tail_s * rate)) / rate
     response = 0.3 * rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / tail_s)

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from core.errors import KnownError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
+"""What the system answers where there is no room."""
 
 
 class StorageError(KnownError):
@@ -47,7 +48,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """What to tell when a file cannot be written."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return StorageError(
             f"There is no space left for {path}.",
             "Make room and start again: everything finished before is kept and not computed again.",

@@ -33,7 +33,7 @@ def is_synthetic(path: Path) -> bool:
     """Whether a file holds synthetic captions: JSON lines without files of sound."""
     if path.suffix != ".jsonl" or not path.is_file():
         return False
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         first = next((line for line in file if line.strip()), "")
     try:
         fields = json.loads(first)
@@ -49,7 +49,7 @@ def read_synthetic(path: Path) -> dict[str, SyntheticCaptions]:
         DataError: The file cannot be read, or a line other than the last is damaged.
     """
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        lines = [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The synthetic captions {path} cannot be read: {error}.") from error
     found: dict[str, SyntheticCaptions] = {}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from core.types import FloatArray, IntArray
 from training.config import LossConfig
-from training.data.sampler import CaptionSampler
+from training.data.batch import OngoingSampler, PairBatch
 from training.losses import Batch, create_loss
 from training.optim import ParameterGroup, decay_groups
 from training.start import training_free_scores
@@ -36,6 +37,7 @@ class TrainingSet:
         named: How many of them are class names.
         extra_profiles: (x, c).
         unheard_sentences: (u, s) of texts that describe no sound.
+        ids: Of the n clips, for messages.
     """
 
     embeddings: tuple[Tensor, ...]
@@ -48,6 +50,7 @@ class TrainingSet:
     extra_profiles: Tensor
     named: int
     unheard_sentences: Tensor
+    ids: tuple[str, ...]
 
     def caption_lists(self) -> list[list[int]]:
         """For each clip the numbers of its captions."""
@@ -73,6 +76,8 @@ class ProfileTask:
         batch: Clips in a batch.
         rng: Where chance comes from.
         validate: A figure of (audio head, text head), higher is better.
+        average: Validate and keep a running mean of the weights in place of the weights; each step moves the mean by
+            one minus this. 0: the weights themselves.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class ProfileTask:
         batch: int,
         rng: np.random.Generator,
         validate: Validate,
+        average: float = 0.0,
     ) -> None:
         self._data = data
         self.audio_head = audio_head
@@ -97,25 +103,44 @@ class ProfileTask:
         self._class_name_share = class_name_share
         self._unheard_batch = unheard_batch if len(data.unheard_sentences) else 0
         self._rng = rng
-        self._sampler = CaptionSampler(data.caption_lists(), batch=batch, rng=rng)
+        self._sampler = OngoingSampler(data.caption_lists(), batch=batch, rng=rng)
         self._validate = validate
-        self.module: nn.Module = nn.ModuleDict({"audio": audio_head, "text": text_head})
+        self._heads = nn.ModuleDict({"audio": audio_head, "text": text_head})
+        self.module: nn.Module = self._heads
+        self._mean: AveragedModel | None = None
+        if average:
+            step = 1.0 - average
+            self._mean = AveragedModel(self._heads, avg_fn=lambda mean, now, _count: torch.lerp(mean, now, step))
+            self.module = nn.ModuleDict({"heads": self._heads, "mean": self._mean})
+
+    @property
+    def kept_heads(self) -> nn.ModuleDict:
+        """What is validated and kept: "audio" and "text"."""
+        if self._mean is None:
+            return self._heads
+        assert isinstance(self._mean.module, nn.ModuleDict)
+        return self._mean.module
 
     def steps_per_epoch(self) -> int:
         """See `training.loop.Task`."""
         return len(self._sampler)
 
-    def batches(self, epoch: int) -> Iterator[tuple[IntArray, IntArray]]:
+    def batches(self, epoch: int) -> Iterator[PairBatch]:
         """Numbers of clips and of captions; the next epoch's, whatever its number."""
-        return self._sampler.epoch()
+        return self._sampler.batches()
+
+    def describe(self, batch: PairBatch) -> list[str]:
+        """Ids of a batch's clips."""
+        return [self._data.ids[row] for row in batch.clips]
 
     def validate(self) -> dict[str, float]:
         """See `training.loop.Task`."""
-        return {"validation": self._validate(self.audio_head, self.text_head)}
+        heads = self.kept_heads
+        return {"validation": self._validate(heads["audio"], heads["text"])}
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """See `training.loop.Task`."""
-        return decay_groups("heads", self.module)
+        return decay_groups("heads", self._heads)
 
     def state(self) -> str:
         """See `training.loop.Resumable`."""
@@ -125,9 +150,12 @@ class ProfileTask:
         """See `training.loop.Resumable`."""
         self._rng.bit_generator.state = json.loads(state)
 
-    def loss(self, batch: tuple[IntArray, IntArray]) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, batch: PairBatch) -> tuple[Tensor, dict[str, float]]:
         """The weighted sum of all losses over a batch, and each part by name."""
-        clips, captions = batch
+        if self._mean is not None:
+            # What the last step left.
+            self._mean.update_parameters(self._heads)
+        clips, captions = batch.clips, batch.captions
         data = self._data
         view = int(self._rng.integers(len(data.embeddings)))
         logits = data.logits[view][clips]

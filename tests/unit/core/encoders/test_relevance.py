@@ -47,3 +47,31 @@ def test_that_a_query_as_similar_to_everything_stays_finite(relevance: Relevance
 def test_that_a_background_of_one_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="background"):
         Relevance(Calibration(text=TEXT, clip=CLIP), BACKGROUND[:1])
+
+
+def test_that_an_example_is_compared_by_what_is_special_about_it() -> None:
+    rng = np.random.default_rng(0)
+    # All sounds point one way, and differ in one direction that says nothing about what they are.
+    common, loud, kind = np.eye(3, dtype=np.float32)
+    background = common + rng.normal(0, 0.6, (200, 1)) * loud + rng.normal(0, 0.1, (200, 1)) * kind
+    background = (background / np.linalg.norm(background, axis=1, keepdims=True)).astype(np.float32)
+    example, take, stranger = (
+        (vector / np.linalg.norm(vector)).astype(np.float32)
+        for vector in (common + 0.5 * loud + 0.5 * kind, common - 0.1 * loud + 0.5 * kind, common + 0.4 * loud)
+    )
+    calibration = Calibration(text=TEXT, clip=CLIP, clip_whitening=0.5)
+    turned = Relevance(calibration, background).example(example)
+    assert example @ take < example @ stranger
+    assert turned @ take > turned @ stranger
+    assert np.linalg.norm(turned) == pytest.approx(1.0, abs=1e-5)
+    plain = Relevance(Calibration(text=TEXT, clip=CLIP), background)
+    np.testing.assert_array_equal(plain.example(example), example)
+
+
+def test_that_examples_are_turned_alike_one_by_one_and_together_and_the_mean_stays() -> None:
+    relevance = Relevance(Calibration(text=TEXT, clip=CLIP, clip_whitening=0.5), BACKGROUND)
+    several = relevance.example(BACKGROUND)
+    for row, vector in zip(several, BACKGROUND, strict=True):
+        np.testing.assert_allclose(relevance.example(vector), row, atol=1e-6)
+    mean = BACKGROUND.mean(axis=0)
+    np.testing.assert_array_equal(relevance.example(mean), mean)

@@ -14,7 +14,7 @@ TAPS = (2, 9)
 
 @pytest.fixture(scope="module")
 def trunk() -> MobileNetTrunk:
-    tapped = MobileNetTrunk(width=0.4, taps=TAPS).eval()
+    tapped = MobileNetTrunk(width=0.4, taps=TAPS, mel_summary=True).eval()
     tapped.load_state_dict(drawn_encoder(0.4).trunk.state_dict())
     return tapped
 
@@ -33,16 +33,17 @@ def test_that_without_taps_a_summary_is_the_embedding() -> None:
     torch.testing.assert_close(logits, expected)
 
 
-def test_that_a_summary_holds_mean_and_spread_over_time_of_the_tapped_blocks(trunk: MobileNetTrunk) -> None:
+def test_that_a_summary_holds_what_tapped_blocks_and_mel_bins_do_over_time(trunk: MobileNetTrunk) -> None:
     seen: list[torch.Tensor] = []
     hooks = [
         trunk.blocks[tap].register_forward_hook(lambda _module, _inputs, output: seen.append(output)) for tap in TAPS
     ]
     with torch.inference_mode():
-        summary, _ = trunk.summarise(_mel(200))
+        summary, _ = trunk.summarise(mel := _mel(200))
     for hook in hooks:
         hook.remove()
     expected = [part.flatten(1) for maps in seen for part in (maps.mean(3), maps.std(3, correction=0))]
+    expected += [mel.mean(1), mel.std(1, correction=0), mel.amax(1)]
     assert summary.shape == (1, trunk.summary_dimension)
     torch.testing.assert_close(summary[:, trunk.dimension :], torch.cat(expected, dim=1))
 

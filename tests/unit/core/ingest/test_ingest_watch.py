@@ -115,6 +115,35 @@ def test_that_a_volume_that_goes_and_comes_back_is_told(tmp_path, changes):
     watcher.close()
 
 
+def test_that_a_volume_that_leaves_an_empty_folder_at_its_mount_point_is_told(tmp_path, changes):
+    volume, beneath = tmp_path / "volume", tmp_path / "beneath"
+    volume.mkdir()
+    beneath.mkdir()
+    told = threading.Semaphore(0)
+    watcher = Watcher(lambda root: told.release(), observer=SilentObserver())
+    watcher.follow([volume])
+    beneath.rename(volume)  # in one step, so that there is a folder at every moment
+    assert told.acquire(timeout=10)
+    watcher.close()
+
+
+def test_that_a_folder_that_cannot_be_watched_is_not_told_of_again_and_again(tmp_path, changes, caplog):
+    class Full(SilentObserver):
+        def schedule(self, *arguments, **options):
+            raise OSError("inotify watch limit reached")
+
+    told, looked = [], threading.Semaphore(0)
+    watcher = Watcher(told.append, observer=Full())
+    look = watcher._look
+    watcher._look = lambda: (looked.release(), look())[1]
+    watcher.follow([tmp_path])
+    for _ in range(4):
+        assert looked.acquire(timeout=10)
+    watcher.close()
+    assert told == []
+    assert "inotify watch limit reached" in caplog.text
+
+
 def test_that_a_failing_listener_does_not_end_the_watching(tmp_path, changes, caplog):
     told = threading.Semaphore(0)
 

@@ -14,6 +14,7 @@ from core.errors import LibraryBusyError, LibraryError, QueryError, UnusableFile
 from core.jobs import PauseToken, Progress
 from core.library import FileState, Library
 from core.search.query import ClipPart, QuerySpec, build_query
+from core.types import Span
 
 REPOSITORY = Path(__file__).parents[4]
 
@@ -109,6 +110,38 @@ def test_that_an_example_that_cannot_be_used_is_named(library, tmp_path):
     spec = QuerySpec("rain", clips=(ClipPart(tmp_path / "gone.wav"),))
     with pytest.raises(UnusableFileError, match=r"gone\.wav"):
         library.search(spec.build())
+
+
+def test_that_an_indexed_moment_is_an_example_also_when_its_disk_is_gone(library, sounds):
+    long = write_sound(sounds / "long.wav", 7, duration_s=9.0)
+    list(library.index([sounds], jobs=1))
+    spans = [moment.span for moment in library.moments(library.file_id_at(long), QuerySpec("rain").build())]
+    asked = [Span(spans[1].start_s, spans[2].end_s), spans[1]]
+    present = [library.similar(long, span=span, show_all=True).hits for span in asked]
+    sounds.rename(sounds.parent / "unplugged")
+    list(library.scan([sounds]))
+    for span, before in zip(asked, present, strict=True):
+        spec = QuerySpec(clips=(ClipPart(long, span),))
+        hits = library.search(spec.build(), show_all=True).hits
+        assert {hit.file_id for hit in before} <= {hit.file_id for hit in hits}
+        assert hits[0].path == long
+    with pytest.raises(UnusableFileError):
+        library.search(QuerySpec(clips=(ClipPart(long, Span(0.3, 0.9)),)).build())
+
+
+def test_that_the_sound_itself_is_found_in_a_file_and_not_looked_for_where_none_is_asked_for(library, sounds):
+    long = write_sound(sounds / "long.wav", 7, duration_s=9.0)
+    list(library.index([sounds], jobs=1))
+    file_id = library.file_id_at(long)
+    found = library.focus(file_id, QuerySpec("rain").build())
+    assert found is not None
+    assert 0.0 <= found.start_s <= found.peak_s <= 9.0
+    assert found.span.start_s <= found.peak_s <= found.span.end_s <= 9.0
+    assert library.focus(file_id, QuerySpec(where=("favourite:no",)).build()) is None
+    assert library.focus(999, QuerySpec("rain").build()) is None
+    long.unlink()
+    with pytest.raises(UnusableFileError):
+        library.focus(file_id, QuerySpec("rain").build())
 
 
 def test_that_similar_sounds_can_stay_inside_the_results(library, sounds):

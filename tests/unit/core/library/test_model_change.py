@@ -153,7 +153,7 @@ def test_that_a_trained_model_is_copied_from_its_folder_and_removed_again(librar
     uninstall_model(card.id)
     assert card.id not in {model.id for model in models()}
     with pytest.raises(ModelError, match="none of your own"):
-        uninstall_model("earshot-base-1.0.0")
+        uninstall_model("earshot-base-1.1.0")
 
 
 def test_that_a_damaged_model_is_not_installed(tmp_path):

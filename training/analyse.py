@@ -21,6 +21,7 @@ from training.data.layout import load_dataset
 from training.data.storage import replace_file
 from training.data.synthetic import is_synthetic, read_synthetic
 from training.data.table import read_table
+from training.data.word import split_words
 
 _console = Console()
 REPORT_FILE = "analysis.md"
@@ -48,16 +49,23 @@ def read_captions(told: str, *, split: str | None = None) -> CaptionSet:
     if path.is_file() and path.suffix.lower() == ".csv":
         captions = _table_captions(read_table(path, columns=["caption"]))
     elif path.is_file() and path.suffix.lower() == ".txt":
-        captions = [clean_captions([line]) for line in path.read_text(encoding="utf-8-sig").split("\n")]
+        captions = [clean_captions([line]) for line in _text(path).split("\n")]
     elif is_synthetic(path):
         captions = [one.captions for one in read_synthetic(path).values()]
     else:
         dataset = load_dataset(path, exclude=["none"])
         captions = [clip.captions for clip in (dataset.clips if split is None else dataset.split(split))]
     kept = tuple(own for own in captions if own)
-    if not kept:
+    if not any(split_words(caption) for own in kept for caption in own):
         raise DataError(f"There are no captions in {path}.")
     return CaptionSet(name, kept)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"The captions {path} cannot be read: {error}.", "Save them as UTF-8.") from error
 
 
 def _table_captions(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:

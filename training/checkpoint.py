@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -19,10 +18,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from core.errors import KnownError
+from training.data.storage import FULL
 
 BEST_FILE = "best.safetensors"
 STATE_FILE = "last.pt"
 LOG_FILE = "log.csv"
+FIGURES_FILE = "figures.json"
 BAD_BATCH_FILE = "bad_batch.pt"
 
 
@@ -46,7 +47,7 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.replace(path)
     except OSError as error:
         _forget(unfinished)
-        what = "there is no space left" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
+        what = "there is no space left" if error.errno in FULL else str(error)
         raise CheckpointError(
             f"{path} cannot be written: {what}. What was saved before is whole.",
             "Make room and give the same command again: the run goes on where it was last saved.",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
@@ -19,10 +21,13 @@ import training.decode
 import training.describe
 import training.sheet
 import training.synthesise
-from core.config import user_models_folder
+from core.config import RESOURCES, user_models_folder
+from core.encoders.card import read_card
 from core.encoders.load import card_kind
 from core.errors import KnownError
-from training.config import Recipe
+from training.checkpoint import FIGURES_FILE
+from training.config import Identity, Recipe, load_recipe
+from training.data.dataset import Clip
 from training.distributed import processes, rank
 from training.import_checkpoint import import_checkpoint
 from training.recipe import RECIPE_FILE, RecipeError, load_any, recipe_names, recipe_path
@@ -49,6 +54,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew in a folder tha
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of one of the project's own.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")]
 
+_PROFILE_HEAD = "profile"
+_FIRST_VERSION = "1.0.0"
+_OWN_LICENCE = "of its data and encoders: see there"
 _CACHE = Path("cache")
 _WEIGHTS = Path("weights")
 
@@ -92,7 +100,7 @@ def _gathered(recipe: Recipe, places: Any, threads: int) -> tuple[Any, Any]:
     from training.tower import published_towers
 
     torch.set_num_threads(threads)
-    towers = published_towers(recipe.trunk.name, places.trunk, places.sentences, taps=recipe.trunk.taps)
+    towers = published_towers(recipe.trunk.name, places.trunk, places.sentences, options=recipe.trunk.options)
     return gather(recipe, places, towers), towers
 
 
@@ -195,7 +203,6 @@ def _train_any(recipe: Any, places: Any, out: Path, *, device: str, resume: bool
         if rank() == 0:
             _print_captioner(out)
         return
-    from training.retrieval.run import FIGURES_FILE
     from training.retrieval.run import train as train_retrieval
     from training.table import print_figures
 
@@ -207,8 +214,8 @@ def _train_any(recipe: Any, places: Any, out: Path, *, device: str, resume: bool
 
 def _print_captioner(run: Path) -> None:
     table = Table("figure", "value")
-    for name, value in json.loads((run / "figures.json").read_text(encoding="utf-8")).items():
-        table.add_row(name, f"{value:.4f}")
+    for name, value in json.loads((run / FIGURES_FILE).read_text(encoding="utf-8")).items():
+        table.add_row(name, value if isinstance(value, str) else f"{value:.4f}")
     _console.print(table)
 
 
@@ -220,6 +227,7 @@ def export(
         Path | None, typer.Option(help="Folder for the model; by default where the program looks for models.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model; by default that of the run's folder.")] = None,
+    description: Annotated[str | None, typer.Option(help="A line about it; by default that of the recipe.")] = None,
     texts: Texts = None,
     trunk: Trunk = None,
     sentences: Sentences = None,
@@ -243,32 +251,73 @@ def export(
         from training.retrieval.encoder import Places
 
         places = Places(data, weights, cache, run.resolve().parent)
-        wanted = name or _slug(run.resolve().name)
-        folder = model or user_models_folder() / f"{wanted}-1.0.0"
-        card = _export_any(loaded, run, places, folder, wanted, texts)
+        card, folder = _export_any(loaded, run, places, model, _identity(loaded, run, name, description), texts)
     sizes = ", ".join(f"{file} {record.bytes / 1e6:.1f} MB" for file, record in card.files.items())
     _console.print(f"{card.id} in {folder}: {sizes}.", markup=False)
 
 
-def _export_any(recipe: Any, run: Path, places: Any, folder: Path, name: str, texts: Path | None) -> Any:
+def _export_any(
+    recipe: Any, run: Path, places: Any, model: Path | None, identity: Identity, texts: Path | None
+) -> tuple[Any, Path]:
+    """The card of the model, and its folder."""
+    folder = model or user_models_folder() / f"{identity.name}-{identity.version}"
     if recipe.task == "captioning":
         from training.captioning.export import export as export_captioner
         from training.captioning.run import open_run as open_captioner
-        from training.start import read_class_names
 
-        if texts is None:
-            raise RecipeError("A captioner's export needs the class names of its tagger.", "Give --texts.")
-        card, _ = export_captioner(open_captioner(run, places), read_class_names(texts), folder)
-        return card
+        task = open_captioner(run, places)
+        task.recipe = recipe.model_copy(update={"identity": identity})
+        card, _ = export_captioner(task, _class_names(texts), folder, places)
+        return card, folder
     if recipe.task != "retrieval":
         raise RecipeError(f"A run of the task {recipe.task} is no model for the program.")
     from training.retrieval.export import export as export_retrieval
     from training.retrieval.run import open_run as open_retrieval
 
-    return export_retrieval(open_retrieval(run, places), places, folder, name=name)
+    found = open_retrieval(run, places)
+    return export_retrieval(found, places, folder, name=identity.name, description=identity.description), folder
+
+
+def _identity(recipe: Any, run: Path, name: str | None, description: str | None) -> Identity:
+    """What a model will be called: as it was typed, else as its recipe says, else after the run's folder.
+
+    Raises:
+        RecipeError: The name is none for a model.
+    """
+    known = getattr(recipe, "identity", None)
+    origin = f"Trained with python -m training in {run.resolve().name}."
+    unnamed = {"name": _slug(run.resolve().name), "version": _FIRST_VERSION, "origin": origin, "licence": _OWN_LICENCE}
+    fields = unnamed if known is None else known.model_dump()
+    fields.setdefault("description", recipe.description)
+    if name not in (None, fields["name"]):
+        fields["version"] = _FIRST_VERSION  # That of the recipe belongs to another model.
+    typed = {"name": name, "description": description}
+    try:
+        return Identity.model_validate(fields | {key: value for key, value in typed.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RecipeError(
+            f"The model cannot have the {first['loc'][0]} {first['input']!r}.",
+            "A name is lower-case letters and digits with hyphens or dots between them.",
+        ) from error
+
+
+def _class_names(texts: Path | None) -> list[str]:
+    """Of the tagger, in its order: from the folder of texts, else as the captioner that ships knows them."""
+    from core.captioning.card import WORDS_FILE, read_captioner_card, read_captioner_file
+    from core.captioning.writer import read_words
+    from training.captioning.material import SHIPPED_CAPTIONER
+    from training.start import read_class_names
+
+    if texts is not None:
+        return read_class_names(texts)
+    folder = RESOURCES / "models" / SHIPPED_CAPTIONER
+    card = read_captioner_card(folder)
+    return list(read_words(card, read_captioner_file(folder, card, WORDS_FILE)).classes)
 
 
 def _slug(name: str) -> str:
+    """A model's name made of a folder's."""
     kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
     return "-".join(part for part in kept.split("-") if part) or "model"
 
@@ -286,9 +335,10 @@ def evaluate(
     cache: Cache = _CACHE,
     threads: Threads = 1,
 ) -> None:
-    """Print a finished model's figures, from the corpus' files, beside scoring with its towers but no training.
+    """Print the figures of a finished model on a data set's files: retrieval both ways, or a captioner's.
 
-    A run's folder in its place: its retrieval figures both ways, or a captioner's.
+    Of a run: its figures on its own data. Of a model like earshot-base on the corpus: beside scoring with its towers
+    but no training, and on sources that it has not learned from.
     """
     torch.set_num_threads(threads)
     if (model / RECIPE_FILE).is_file():
@@ -307,7 +357,15 @@ def evaluate(
         places = Places(data, weights, cache, model.resolve().parent)
         evaluate_captioner(model, places, texts, retrieval=kinds, console=_console)
         return
-    _evaluate_model(model, data, recipe, kinds, outside_shortest_s)
+    from training.data.layout import load_dataset
+
+    clips = load_dataset(data, exclude=["none"]).clips
+    shipped = load_recipe(recipe_path(recipe))
+    held_out = {clip.source for clip in clips} & set(shipped.data.held_out_sources)
+    if held_out and read_card(model).architecture.audio_head.name == _PROFILE_HEAD:
+        _evaluate_like_shipped(model, clips, shipped, kinds, outside_shortest_s)
+    else:
+        _evaluate_model(model, clips, split, kinds)
 
 
 def _evaluate_run(recipe: Any, run: Path, places: Any, split: str) -> None:
@@ -326,10 +384,24 @@ def _evaluate_run(recipe: Any, run: Path, places: Any, split: str) -> None:
     print_figures(_console, measure(open_run(run, places), split))
 
 
-def _evaluate_model(model: Path, data: Path, recipe: str, kinds: bool, outside_shortest_s: float) -> None:
+def _evaluate_model(model: Path, clips: Sequence[Clip], split: str, kinds: bool) -> None:
+    from core.encoders.load import load_dual_encoder
+    from training.measure import EncoderEmbedder, figures_of
+    from training.table import print_categories, print_figures
+
+    found = figures_of(EncoderEmbedder(load_dual_encoder(model, device="cpu")), clips, split)
+    print_figures(_console, found.figures, label="one vector for a sound")
+    _console.print(f"Split {split}: {found.clips} sounds, {found.queries} captions.")
+    if kinds and found.by_category:
+        print_categories(_console, found.by_category)
+    elif kinds:
+        _console.print("The data set does not say of which kind its sounds are.")
+
+
+def _evaluate_like_shipped(
+    model: Path, clips: Sequence[Clip], recipe: Recipe, kinds: bool, outside_shortest_s: float
+) -> None:
     from core.encoders.load import load_dual_encoder, load_relevance
-    from training.config import load_recipe
-    from training.data.manifest import read_manifest
     from training.export import Report
     from training.measure import (
         MODEL,
@@ -344,15 +416,13 @@ def _evaluate_model(model: Path, data: Path, recipe: str, kinds: bool, outside_s
     from training.report import print_kinds, print_report
     from training.tower import model_towers
 
-    loaded = load_recipe(recipe_path(recipe))
-    clips = read_manifest(data)
     embedder = EncoderEmbedder(load_dual_encoder(model, device="cpu"))
-    free = TrainingFreeScorer(*model_towers(model), loaded)
+    free = TrainingFreeScorer(*model_towers(model), recipe)
     scorers: dict[str, Scorer] = {TRAINING_FREE: free, ONE_VECTOR: free.as_one_vector(), MODEL: embedder}
     scorings = {
-        name: scoring(scorer, clips, loaded, outside_shortest_s=outside_shortest_s) for name, scorer in scorers.items()
+        name: scoring(scorer, clips, recipe, outside_shortest_s=outside_shortest_s) for name, scorer in scorers.items()
     }
-    print_report(_console, Report(scorings, calibration_on_test(embedder, load_relevance(model), clips, loaded)))
+    print_report(_console, Report(scorings, calibration_on_test(embedder, load_relevance(model), clips, recipe)))
     if kinds:
         print_kinds(_console, scorings)
 
@@ -374,7 +444,9 @@ def assess(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or folders that hold some.")],
     out: Annotated[Path, typer.Option(help="Folder for report.md, report.csv and report.png.")],
-    data: Annotated[str, typer.Option("--on", help="What the runs were measured on, for the table.")] = "own data",
+    data: Annotated[
+        str, typer.Option("--on", help="What the runs were measured on; by default their data sets' folders.")
+    ] = "",
 ) -> None:
     """Tables of runs: mean and standard deviation over seeds, and the papers' figures beside ours."""
     from training.table import collect, write_report

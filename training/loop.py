@@ -26,6 +26,7 @@ from core.errors import KnownError
 from training.checkpoint import (
     BAD_BATCH_FILE,
     BEST_FILE,
+    FIGURES_FILE,
     LOG_FILE,
     STATE_FILE,
     CheckpointError,
@@ -50,12 +51,18 @@ from training.monitor import Monitor
 from training.optim import OptimiserConfig, ParameterGroup, create_optimiser, set_learning_rates
 from training.schedule import ScheduleConfig, learning_rate_factor
 
+# What a run may go on with, although it began with other values.
+_FREE = ("tensorboard", "save_every_steps", "nonfinite", "nonfinite_limit")
 _PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 _logger = logging.getLogger(__name__)
 
 
 class NonFiniteLossError(KnownError):
     """The loss is no number any more."""
+
+
+class LoopError(KnownError):
+    """A setting of the loop that does not fit the task or the machine."""
 
 
 class MonitorConfig(BaseModel):
@@ -192,10 +199,30 @@ def seed_everything(seed: int) -> None:
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """CUDA where there is some, unless something else is wanted."""
+    """CUDA where there is some, unless something else is wanted.
+
+    Raises:
+        LoopError: There is no such device.
+    """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise LoopError(f"There is no device {wanted!r}.", "Give auto, cpu, cuda or cuda:N with --device.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise LoopError(f"There is no CUDA card {wanted!r} here.", "Leave --device out, or give --device cpu.")
+    return device
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds a run that has come to its end.
+
+    Raises:
+        CheckpointError: Its state is damaged.
+    """
+    state = load_state(folder / STATE_FILE)
+    return state is not None and bool(state["position"]["finished"])
 
 
 def fit(
@@ -215,6 +242,7 @@ def fit(
     Raises:
         NonFiniteLossError: The loss is no number.
         CheckpointError: The folder cannot be written, or holds another run.
+        LoopError: There is no such device, or no such figure to choose the best epoch by.
     """
     return _Run(task, config, folder, choose_device(device)).run(resume=resume, show=show)
 
@@ -242,7 +270,7 @@ class _Run:
         if resume:
             self._resume()
         elif rank() == 0:
-            for name in (STATE_FILE, BEST_FILE, LOG_FILE):
+            for name in (STATE_FILE, BEST_FILE, LOG_FILE, FIGURES_FILE):
                 (self._folder / name).unlink(missing_ok=True)
         if is_distributed() and self._at.step == 0:
             torch.manual_seed(torch.initial_seed() + rank())
@@ -279,7 +307,10 @@ class _Run:
     def _judge(self, figures: dict[str, float]) -> None:
         at, monitor = self._at, self._config.monitor
         if monitor.name not in figures:
-            raise ValueError(f"there is no figure {monitor.name} among {', '.join(figures)}")
+            raise LoopError(
+                f"There is no validation figure {monitor.name!r} to choose the best epoch by.",
+                f"Set loop.monitor.name to one of: {', '.join(figures)}.",
+            )
         sign = 1.0 if monitor.direction == "max" else -1.0
         if not at.best or sign * figures[monitor.name] > sign * at.best[monitor.name]:
             at.best_epoch, at.best = at.epoch, dict(figures)
@@ -300,7 +331,7 @@ class _Run:
             for name, value in {"loss": total, **parts}.items():
                 at.sums[name] = at.sums.get(name, 0.0) + value
             if at.batch % config.accumulate == 0 or at.batch == self._batches:
-                self._step()
+                self._step(batch)
                 monitor.step(at.step, loss=total, learning_rate=self._optimiser.param_groups[0]["lr"])
             monitor.advance(loss=total, rate=1 / max(1e-9, time.perf_counter() - began))
             began = time.perf_counter()
@@ -313,7 +344,7 @@ class _Run:
         with self._autocast():
             total, parts = self._task.loss(batch)
         if anywhere(not bool(torch.isfinite(total.detach())), self._device):
-            self._refuse(batch, float(total.detach()), parts)
+            self._refuse(batch, self._at.batch, "loss", float(total.detach()), parts)
             return 0.0, dict.fromkeys(parts, 0.0)
         torch.autograd.backward(self._scaler.scale(total if share == 1 else total / share))
         return float(total.detach()), parts
@@ -322,43 +353,49 @@ class _Run:
         precision = _PRECISIONS.get(self._config.precision)
         return nullcontext() if precision is None else torch.autocast(self._device.type, dtype=precision)
 
-    def _step(self) -> None:
+    def _step(self, batch: Any) -> None:
         at, config = self._at, self._config
         factor = learning_rate_factor(config.schedule, at.step, steps_per_epoch=self._steps, epochs=config.epochs)
         set_learning_rates(self._optimiser, factor)
         average_gradients(self._parameters)
         if any(parameter.grad is not None for parameter in self._parameters):
             self._scaler.unscale_(self._optimiser)
-            if config.clip_norm is not None:
-                nn.utils.clip_grad_norm_(self._parameters, config.clip_norm)
-            self._scaler.step(self._optimiser)
-            self._scaler.update()
+            norm = nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+            # In fp16 too large a gradient is nothing unusual: the scaler leaves the step out by itself.
+            if not self._scaler.is_enabled() and not bool(torch.isfinite(norm)):
+                self._refuse(batch, at.batch - 1, "gradient", float(norm), {})
+            else:
+                if config.clip_norm is not None:
+                    nn.utils.clip_grads_with_norm_(self._parameters, config.clip_norm, norm)
+                self._scaler.step(self._optimiser)
+                self._scaler.update()
         self._optimiser.zero_grad()
         at.step += 1
 
-    def _refuse(self, batch: Any, value: float, parts: dict[str, float]) -> None:
+    def _refuse(self, batch: Any, number: int, what: str, value: float, parts: dict[str, float]) -> None:
+        """Save and name a batch of which something is no number; every process of several does so with its share."""
         at, config = self._at, self._config
         describe = getattr(self._task, "describe", None)
         names = [str(name) for name in describe(batch)] if describe is not None else []
         place = self._folder / BAD_BATCH_FILE
-        save_state(
-            place, {"epoch": at.epoch, "batch": at.batch, "items": names, "parts": parts, "content": plain(batch)}
-        )
+        if rank():
+            place = place.with_stem(f"{place.stem}-{rank()}")
+        save_state(place, {"epoch": at.epoch, "batch": number, "items": names, "parts": parts, "content": plain(batch)})
         at.skipped += 1
         items = f" (first of its items: {', '.join(names[:5])})" if names else ""
-        said = f"The loss of batch {at.batch + 1} in epoch {at.epoch} is {value}{items}; the batch is saved in {place}."
+        said = f"The {what} of batch {number + 1} in epoch {at.epoch} is {value}{items}; the batch is saved in {place}."
         if config.nonfinite == "skip" and at.skipped <= config.nonfinite_limit:
             _logger.warning("%s It is skipped (%d of %d allowed).", said, at.skipped, config.nonfinite_limit)
             return
         raise NonFiniteLossError(
             said,
-            "Look at these items, or lower loop.optimiser.learning_rate or set loop.clip_norm. What was trained up to "
-            f"epoch {at.epoch - 1} is kept.",
+            "Look at these items, or lower loop.optimiser.learning_rate or set loop.clip_norm."
+            + (f" What was trained up to epoch {at.epoch - 1} is kept." if at.epoch > 1 else ""),
         )
 
     def _fingerprint(self) -> str:
         shapes = {name: list(value.shape) for name, value in self._task.module.state_dict().items()}
-        own = self._config.model_dump(mode="json", exclude={"tensorboard", "save_every_steps"})
+        own = self._config.model_dump(mode="json", exclude=set(_FREE))
         return json.dumps({"loop": own, "shapes": shapes, "batches": self._batches}, sort_keys=True)
 
     def _save(self) -> None:
@@ -386,7 +423,7 @@ class _Run:
         state = load_state(self._folder / STATE_FILE)
         if state is None:
             return
-        if state.get("fingerprint") != self._fingerprint():
+        if "fingerprint" not in state or not _alike(state["fingerprint"], self._fingerprint()):
             raise CheckpointError(
                 f"{self._folder} holds a run with other settings.", "Give another folder, or begin anew with --fresh."
             )
@@ -402,3 +439,12 @@ class _Run:
         if isinstance(self._task, Resumable):
             self._task.restore(state["task"])
         _logger.info("going on after epoch %d, batch %d", self._at.epoch - 1, self._at.batch)
+
+
+def _alike(first: str, second: str) -> bool:
+    """Whether two fingerprints are of one run, whatever its free settings."""
+    one, other = json.loads(first), json.loads(second)
+    for told in (one, other):
+        for name in _FREE:
+            told["loop"].pop(name, None)
+    return bool(one == other)

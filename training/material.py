@@ -166,4 +166,5 @@ def training_set(material: Material, recipe: Recipe) -> TrainingSet:
         unheard_sentences=as_tensor(material.sentences(unheard_texts())),
         named=len(material.framed_names),
         extra_profiles=text_profile(extra, material.class_names, temperature=temperature),
+        ids=tuple(clip.id for clip in clips),
     )

@@ -83,5 +83,9 @@ def _open_events(folder: Path) -> Any:
     except ImportError:
         _logger.info("TensorBoard is not installed; log.csv holds the same figures")
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    return SummaryWriter(str(folder / "events"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return SummaryWriter(str(folder / "events"))
+    except OSError as error:
+        _logger.warning("no TensorBoard events: %s", error)
+        return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.captioning.tokenizer import normalise_caption
 from core.types import FloatArray
-from training.captioning.relation import SETS, Related, join, replacements, take_apart
+from training.captioning.relation import FRONT, SETS, Related, join, related, replacements, take_apart
 from training.captioning.scene import Scene, scene_words
 from training.captioning.score import PairLoss
 from training.data.dataset import Clip
@@ -28,6 +28,9 @@ PAPER = {
     "invert/sup": 0.778,
 }
 """Table 5, on Clotho's development-testing subset."""
+
+IN_FRONT = "invert/front"
+"""Not the paper's: captions that say in words which of two sounds at once is the louder one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +65,36 @@ class Accuracy:
 
 def contrasts(sound: int, caption: str, rng: np.random.Generator) -> list[Contrast]:
     """All tests that a caption allows; where several words may stand in, one is drawn."""
-    related = take_apart(caption)
-    if related is None:
+    told = take_apart(caption)
+    if told is None:
         return []
     made: list[Contrast] = []
     for name in SETS:
-        others = replacements(related, name)
+        others = replacements(told, name)
         if others:
             other = others[int(rng.integers(len(others)))]
-            made.append(Contrast(f"replace/{name}", sound, related.text(), other.text()))
-    made.extend(
-        Contrast(f"invert/{name}", sound, related.text(), related.inverted().text()) for name in _inverted_sets(related)
-    )
+            made.append(Contrast(f"replace/{name}", sound, told.text(), other.text()))
+    made.extend(Contrast(f"invert/{name}", sound, told.text(), told.inverted().text()) for name in _inverted_sets(told))
     return made
 
 
-def _inverted_sets(related: Related) -> list[str]:
-    if related.relation == "superposition":
+def _inverted_sets(told: Related) -> list[str]:
+    if told.relation == "superposition":
         return ["sup"]
-    return ["seq", "BAT"] if related.words in SETS["BAT"][0] else ["seq"]
+    return ["seq", "BAT"] if told.words in SETS["BAT"][0] else ["seq"]
 
 
 def scene_contrasts(
-    scenes: Sequence[Scene], clips: Sequence[Clip], rng: np.random.Generator
+    scenes: Sequence[Scene], clips: Sequence[Clip], rng: np.random.Generator, *, front: bool = False
 ) -> tuple[list[str], list[Contrast]]:
-    """A caption for each scene, its relation and its words drawn, and the tests of all."""
+    """A caption for each scene, its relation and its words drawn, and the tests of all.
+
+    Args:
+        scenes: Whose order is known.
+        clips: That they are made of.
+        rng: Draws captions and words.
+        front: Also a test with words that say what stands in front.
+    """
     captions: list[str] = []
     tests: list[Contrast] = []
     for number, scene in enumerate(scenes):
@@ -100,6 +108,9 @@ def scene_contrasts(
         # A proposition that holds a relation of its own ("as it fades") would be taken apart in the wrong place.
         if take_apart(first) is None and take_apart(second) is None:
             tests.extend(contrasts(number, captions[-1], rng))
+            if front and scene.relation == "superposition":
+                told = related(first, second, FRONT[int(rng.integers(len(FRONT)))])
+                tests.append(Contrast(IN_FRONT, number, told.text(), told.inverted().text()))
     return captions, tests
 
 
@@ -111,7 +122,7 @@ def accuracies(loss: PairLoss, tests: Sequence[Contrast]) -> dict[str, Accuracy]
     names = np.asarray([test.name for test in tests])
     return {
         name: Accuracy(float((true < false)[names == name].mean()), int((names == name).sum()))
-        for name in PAPER
+        for name in (*PAPER, IN_FRONT)
         if (names == name).any()
     }
 

@@ -16,11 +16,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from core.errors import KnownError
-from training.checkpoint import write_whole
+from training.checkpoint import STATE_FILE, CheckpointError, write_whole
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 RECIPE_FILE = "recipe.yaml"
 _DEFAULT_TASK = "profile"
+# What may change between two legs of a run: it decides nothing that is learned.
+_FREE = frozenset(
+    {"description", "paper", "identity"}
+    | {f"loop.{name}" for name in ("tensorboard", "save_every_steps", "nonfinite", "nonfinite_limit")}
+)
 _KINDS = {
     "profile": "training.config:Recipe",
     "retrieval": "training.retrieval.config:RetrievalRecipe",
@@ -119,6 +124,37 @@ def read_content(path: Path, _above: tuple[Path, ...] = ()) -> dict[str, Any]:
     beside = path.parent / f"{extended}.yaml"
     base = read_content(beside if beside.is_file() else recipe_path(extended), (*_above, path.resolve()))
     return _merged(base, content)
+
+
+def check_folder(recipe: BaseModel, folder: Path) -> None:
+    """See that a folder is new, or holds a run of this very recipe, before anything in it is changed.
+
+    Raises:
+        CheckpointError: It holds a run with other settings.
+        RecipeError: Its recipe cannot be read.
+    """
+    if not ((folder / STATE_FILE).is_file() and (folder / RECIPE_FILE).is_file()):
+        return
+    there, wanted = (_flat(one.model_dump(mode="json")) for one in (load_any(folder / RECIPE_FILE), recipe))
+    changed = [
+        key
+        for key in dict.fromkeys([*there, *wanted])
+        if there.get(key) != wanted.get(key) and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
+    ]
+    if changed:
+        key = changed[0]
+        raise CheckpointError(
+            f"{folder} holds a run with other settings: {key} is {there.get(key)!r} there and not {wanted.get(key)!r}.",
+            "Give another folder, or begin anew with --fresh.",
+        )
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Values by their keys with dots between."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return found
 
 
 def save_recipe(recipe: BaseModel, folder: Path) -> None:

@@ -42,7 +42,7 @@ def read_captions(path: Path) -> list[str]:
 
 def _read_column(path: Path, column: str) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             return [row[column] for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise TextDataError(f"{path} cannot be read: {error!r}.", "Give the folder of texts with --texts.") from error

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import torch
@@ -99,9 +102,8 @@ PARTS: dict[str, Part] = {
                 "tymofieiev-sigmoid",
                 "tymofieiev-mean",
                 "tymofieiev-tap",
-                "tymofieiev-tap-dropout",
             ),
-            *_runs("tymofieiev-tuned", "tymofieiev-tuned-slower", seeds=2),
+            *_runs("tymofieiev-tap-dropout", "tymofieiev-tuned", "tymofieiev-tuned-slower", seeds=2),
         ),
     ),
     "xin-hci": Part(
@@ -115,8 +117,9 @@ PARTS: dict[str, Part] = {
         "Auxiliary captions (Xin and Zou)",
         (
             *_runs("xin-captioner", seeds=1),
-            *_runs("xin-ac-none", "xin-ac-da", "xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
-            *_runs("xin-ac-none-whole", "xin-ac-da-whole", "xin-ac-fi-whole", seeds=2),
+            *_runs("xin-ac-none", "xin-ac-da"),
+            *_runs("xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
+            *_runs("xin-ac-none-whole", "xin-ac-da-whole", seeds=2),
         ),
     ),
     "labbe": Part(
@@ -126,7 +129,7 @@ PARTS: dict[str, Part] = {
 }
 
 
-_LONGEST_FIRST = ("tymofieiev", "xin-ac", "xin-hci", "primus", "mei", "labbe")
+_LONGEST_FIRST = ("tymofieiev", "xin-ac", "labbe", "xin-hci", "primus", "mei")
 
 
 def planned(parts: str) -> Iterator[tuple[str, StudyRun, int]]:
@@ -177,18 +180,27 @@ def run_study(
 
 def _run_side_by_side(data: Path, out: Path, cache: Path, *, names: list[str], jobs: int) -> None:
     """One process for each part. What fails in one part is told when the others have ended."""
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
         running = {pool.submit(_run_planned, data, out, cache, parts=name, show=False): name for name in names}
         for future in as_completed(running):
             future.result()
             _logger.info("part %s is finished", running[future])
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Which run began, but not every epoch of each: two would talk at once.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     _logger.setLevel(logging.INFO)
-    torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    # A study that is killed and started again must not meet its former workers in the same folders.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _run_planned(data: Path, out: Path, cache: Path, *, parts: str, show: bool) -> None:

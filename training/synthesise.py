@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def question(clip: Clip) -> str:
     return json.dumps({"captions": list(clip.captions), "tags": list(clip.tags)}, ensure_ascii=False)
 
 
-class Writer:
+class Writer(ABC):
     """Something that answers.
 
     Attributes:
@@ -96,9 +97,9 @@ class Writer:
 
     name: str = ""
 
+    @abstractmethod
     def __call__(self, told: str, asked: str, seed: int) -> str:
         """The answer to an instruction and a question."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,14 @@ class Writing(_Part):
         beams: Of the search; 1 is greedy.
         shortest: Words before a caption may end.
         longest: Tokens after which it has to.
+        consensus: How sharply the likelier captions count where the one comes first that all agree with (see
+            `core.captioning.consensus`); 0: the likeliest comes first.
     """
 
     beams: int = Field(default=3, ge=1, le=16)
     shortest: int = Field(default=3, ge=1)
     longest: int = Field(default=24, ge=2, le=64)
+    consensus: float = Field(default=0.0, ge=0)
 
 
 class ConfidenceFit(_Part):
@@ -65,6 +68,25 @@ class ConfidenceFit(_Part):
     kind: float
     bias: float
     threshold: float = Field(gt=0, lt=1)
+
+
+class OrderFit(_Part):
+    """How much each witness weighs in a judgement on two sounds of a scene (see `training.captioning.order`).
+
+    Attributes:
+        relation: Log-odds that one sound follows the other: factors of how much the scene changes, of how alike its
+            parts are, of the pause between them and of both witnesses' leads, and a constant.
+        order: Factors of the captioner's and the search model's leads, for the one that comes first.
+        front: The same for the one that stands in front: of the captioner's leads in the whole and between louder and
+            softer moments, and of the search model's.
+        weights: Of the log-probabilities of words, relation and order, of the propositions' fit by the captioner and by
+            the search model, and of the latter's word on the caption as a whole.
+    """
+
+    relation: tuple[float, float, float, float, float, float]
+    order: tuple[float, float]
+    front: tuple[float, float, float, float]
+    weights: tuple[float, float, float, float, float, float]
 
 
 class Tagging(_Part):
@@ -94,6 +116,7 @@ class CaptionerCard(_Part):
         window_s: Longest piece that gets one caption.
         shortest_s: Shorter pieces are followed by silence up to this, as they were in training.
         files: Size and checksum by file name.
+        order: For judging captions of two sounds; None: this was not fitted.
         seed: Of the training run.
         command: That trained and exported it.
     """
@@ -114,6 +137,7 @@ class CaptionerCard(_Part):
     writing: Writing = Writing()
     tagging: Tagging = Tagging()
     confidence: ConfidenceFit
+    order: OrderFit | None = None
     files: dict[str, FileRecord]
     quality: dict[str, QualityFigure]
     seed: int = Field(ge=0)

@@ -1,7 +1,7 @@
 """The torch half of a captioner: listens to windows and writes about them.
 
 Shape legend: b windows, n samples, t frames, f mel bins, d trunk features, e embedding,
-q stretches, c classes, k kinds.
+q stretches, s summary, c classes, k kinds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from torch import Tensor, nn
 from core.audio.frontend import PASST_LOG_MEL
 from core.audio.mel_stream import MelBank, fast_log_mel
 from core.captioning.card import WEIGHTS_FILE, WORDS_FILE, CaptionerCard
+from core.captioning.consensus import by_consensus
 from core.captioning.generation import GeneratedCaption, GenerationConfig, generate_captions
 from core.captioning.prefixed import PrefixedCaptionDecoder, stretch_means
 from core.captioning.protocol import AudioFeatures
 from core.captioning.stopword import OPEN_WORDS
-from core.captioning.vocabulary import BOS, PAD, UNK, Vocabulary
+from core.captioning.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 from core.encoders.efficientat import TIME_STRIDE, MobileNetEncoder, MobileNetTrunk
 from core.encoders.folded import FoldedMobileNet
 from core.encoders.head import create_audio_head
@@ -47,7 +48,8 @@ class Heard:
     Attributes:
         frames: (b, t, d), padded with zeros.
         frame_mask: (b, t) True where a frame belongs to the window and not to the silence behind it.
-        clip: (b, (1 + q) e) of the whole window and its stretches, each of unit length.
+        clip: (b, (1 + q) e + s) of the whole window and its stretches, each of unit length, and with taps the
+            trunk's summary.
         embedding: (b, e) of the whole window.
         classes: (b, c) probabilities of the tagger's classes.
         kinds: (b, k) probabilities of the kinds of sound, adding up to one.
@@ -101,7 +103,8 @@ class CaptionWriter:
         self._window_frames = round(card.window_s * per_second)
         self._shortest_frames = round(card.shortest_s * per_second)
         self._content = vocabulary.content_words()
-        self._generation = generation_config(vocabulary, **card.writing.model_dump())
+        self._generation = generation_config(vocabulary, **card.writing.model_dump(exclude={"consensus"}))
+        self._consensus = card.writing.consensus
 
     def log_mel(self, samples: FloatArray) -> tuple[FloatArray, int]:
         """A window's samples (n,) -> its log-mel (t, f), filled with silence, and how many trunk frames are its own.
@@ -119,21 +122,22 @@ class CaptionWriter:
     @torch.inference_mode()
     def hear(self, windows: Sequence[FloatArray]) -> Heard:
         """Windows of samples (n_i,), each at most a window long."""
-        embeddings: list[Tensor] = []
+        summaries: list[Tensor] = []
         frames: list[Tensor] = []
         logits: list[Tensor] = []
         for window in windows:
             filled, own = self.log_mel(window)
             mel = torch.from_numpy(filled)[None].to(self._device)
-            embedding, over_time, logit = self._trunk(mel) if self._folded is None else self._folded.listen(mel)
-            embeddings.append(embedding)
+            summary, over_time, logit = self._listen(mel)
+            summaries.append(summary)
             frames.append(over_time[0, :own])
             logits.append(logit)
         padded = nn.utils.rnn.pad_sequence(frames, batch_first=True)
         lengths = torch.tensor([len(own) for own in frames], device=self._device)
         mask = torch.arange(padded.shape[1], device=self._device) < lengths[:, None]
-        whole = torch.cat(embeddings)
-        clip = place_clips(whole, padded, mask, self._trunk, self._head, stretches=self.decoder.stretches)
+        clip = place_clips(
+            torch.cat(summaries), padded, mask, self._trunk, self._head, stretches=self.decoder.stretches
+        )
         return Heard(
             frames=padded,
             frame_mask=mask,
@@ -143,28 +147,48 @@ class CaptionWriter:
             kinds=self.kinds(clip),
         )
 
+    def _listen(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self._folded is not None:
+            return self._folded.listen(mel)
+        embedding, frames, logits = self._trunk(mel)
+        tapped = self._trunk.summary_dimension > self._trunk.dimension
+        return self._trunk.summarise(mel)[0] if tapped else embedding, frames, logits
+
     @torch.inference_mode()
     def kinds(self, clip: Tensor) -> FloatArray:
-        """Embeddings (b, (1 + q) e) -> probabilities of the kinds of sound (b, k)."""
+        """Clips (b, (1 + q) e + s) -> probabilities of the kinds of sound (b, k)."""
         whole = clip[:, : self.decoder.clip_dimension].to(self._device)
         return np.asarray(self._kinds(whole).softmax(dim=-1).cpu().numpy())
 
     def write(self, audio: AudioFeatures) -> list[list[GeneratedCaption]]:
         """For each clip its captions, best first."""
-        return generate_captions(self.decoder, audio, content_words=self._content, config=self._generation)
+        found = generate_captions(self.decoder, audio, content_words=self._content, config=self._generation)
+        return agreed(found, self.vocabulary, sharpness=self._consensus)
 
 
 def place_clips(
-    embeddings: Tensor, frames: Tensor, mask: Tensor, trunk: MobileNetTrunk, head: nn.Module, *, stretches: int
+    summaries: Tensor, frames: Tensor, mask: Tensor, trunk: MobileNetTrunk, head: nn.Module, *, stretches: int
 ) -> Tensor:
     """Clips (b, d) and the stretches of their frames (b, t, d) in the space of texts: (b, (1 + q) e).
 
-    A mean of frames is to a stretch what the trunk's embedding is to the whole clip.
+    A mean of frames is to a stretch what the trunk's embedding is to the whole clip. Where the trunk has taps, clips
+    are summaries (b, s) that begin with the embedding, and follow as they are: (b, (1 + q) e + s).
     """
+    embeddings = summaries[:, : trunk.dimension]
     parts = torch.cat([embeddings[:, None], stretch_means(frames, mask, stretches)], dim=1)
     flat = parts.flatten(0, 1)
-    placed: Tensor = head(flat, trunk.classifier(flat))
-    return placed.view(len(embeddings), -1)
+    placed: Tensor = head(flat, trunk.classifier(flat)).view(len(summaries), -1)
+    return torch.cat([placed, summaries], dim=1) if trunk.summary_dimension > trunk.dimension else placed
+
+
+def agreed(
+    found: list[list[GeneratedCaption]], vocabulary: Vocabulary, *, sharpness: float
+) -> list[list[GeneratedCaption]]:
+    """The captions of each clip in the order of their consensus; with a sharpness of 0 as they are."""
+    if not sharpness:
+        return found
+    content = vocabulary.content_words()
+    return [by_consensus(own, sharpness=sharpness, content_words=content, ends=(EOS,)) for own in found]
 
 
 def generation_config(vocabulary: Vocabulary, *, beams: int, shortest: int, longest: int) -> GenerationConfig:

@@ -89,7 +89,7 @@ def test_that_a_recipe_learns_to_describe(name: str, more: tuple[str, ...], plac
 def test_that_an_export_is_opened_and_measured(places: Places, tmp_path: Path) -> None:
     run_recipe("earshot-captioner", places, *SCENES, 'held_out.recipe=""')
     task = open_run(places.runs / "earshot-captioner", places)
-    card, report = export(task, [f"Class {number}" for number in range(527)], tmp_path / "model")
+    card, report = export(task, [f"Class {number}" for number in range(527)], tmp_path / "model", places)
     clips = [clip for clip in read_manifest(places.data) if clip.split == "test"]
     assert card.quality["test_repeating"].value == card.quality["test_unfinished"].value == 0
     captioner = load_captioner(tmp_path / "model", device="cpu")

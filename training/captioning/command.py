@@ -18,26 +18,26 @@ from rich.table import Table
 from core.audio.frontend import PASST_LOG_MEL
 from core.audio.mel_stream import MelBank
 from core.audio.mono import read_mono
+from core.captioning.card import OrderFit
+from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.protocol import CaptionDecoder
 from core.captioning.shipped import load_captioner
 from core.captioning.vocabulary import Vocabulary
 from core.captioning.writer import CaptionWriter
-from core.config import RESOURCES
-from core.encoders.load import card_kind, load_dual_encoder
+from core.encoders.load import card_kind
 from training.captioning.config import CaptioningRecipe
 from training.captioning.evaluate import LossRetrieval, fluency, retrieval_by_loss
 from training.captioning.export import CAPTIONER, CaptionerReport
 from training.captioning.export import report as report_captions
-from training.captioning.material import CaptionMaterial, gather, judged_scenes
-from training.captioning.order import OrderedLoss, cut_sounds
+from training.captioning.material import CaptionMaterial, gather
+from training.captioning.order import OrderedLoss
+from training.captioning.order_judge import TOP, ask_both, fit_on_validation, tell_scenes
 from training.captioning.run import open_run
 from training.captioning.score import WordLoss
-from training.captioning.sound import Listener, embed_scenes
 from training.data.dataset import Clip
 from training.data.storage import replace_file
-from training.perturb import PAPER, Accuracy, Reranking, accuracies, rerank, scene_contrasts
+from training.perturb import PAPER, Accuracy, Reranking, accuracies, rerank
 from training.recipe import RECIPE_FILE, RecipeError, load_any, recipe_path
-from training.retrieval.config import SHIPPED
 from training.retrieval.encoder import Places
 from training.sheet import spectrogram_png
 from training.start import read_class_names
@@ -65,6 +65,7 @@ class Opened:
     decoder: CaptionDecoder
     vocabulary: Vocabulary
     writer: CaptionWriter | None
+    order: OrderFit | None = None
 
 
 def open_captioner(folder: Path, places: Places) -> Opened:
@@ -80,8 +81,9 @@ def open_captioner(folder: Path, places: Places) -> Opened:
         raise RecipeError(f"{folder} holds no captioner and no run of one.")
     recipe = load_any(recipe_path(_SHIPPED_RECIPE))
     assert isinstance(recipe, CaptioningRecipe)  # The project's own file.
-    writer = load_captioner(folder, device="cpu").writer
-    return Opened(recipe, places, gather(recipe, places, scenes=False), writer.decoder, writer.vocabulary, writer)
+    captioner = load_captioner(folder, device="cpu")
+    writer, material = captioner.writer, gather(recipe, places, scenes=False)
+    return Opened(recipe, places, material, writer.decoder, writer.vocabulary, writer, captioner.card.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +99,24 @@ class OrderFigures:
     reranking: Reranking | None
 
 
-def order_figures(opened: Opened, *, split: str = "test", top: int = 20) -> dict[str, OrderFigures]:
+def order_figures(opened: Opened, *, split: str = "test", top: int = TOP) -> dict[str, OrderFigures]:
     """Perturbation accuracies, and re-ranking the search model's best scenes, on scenes of a split's clips.
 
     Returns:
         By the loss of the words alone, as in the paper; and with that of their order where the decoder has a prefix.
     """
-    made = judged_scenes(opened.recipe, opened.places, opened.material, split)
-    rng = np.random.default_rng([opened.recipe.seed, 17])
-    captions, tests = scene_contrasts(made.scenes, opened.material.clips, rng)
-    words = WordLoss(opened.decoder, opened.vocabulary, made.sounds)
-    if made.sounds.clip is None:
-        return {WORDS_ALONE: OrderFigures(accuracies(words, tests), None)}
-    cut = cut_sounds(made.sounds, opened.material, stretches=opened.recipe.decoder.stretches)
-    search = load_dual_encoder(RESOURCES / "models" / SHIPPED, device="cpu")
-    listener = Listener(opened.material.encoder, opened.recipe.audio)
-    placed = embed_scenes(made.scenes, opened.material.clips, listener, search)
-    scores = np.asarray(search.embed_text(captions) @ placed.T)
+    told = tell_scenes(opened.recipe, opened.places, opened.material, split)
+    words = WordLoss(opened.decoder, opened.vocabulary, told.made.sounds)
+    if not isinstance(opened.decoder, PrefixedCaptionDecoder):
+        return {WORDS_ALONE: OrderFigures(accuracies(words, told.tests), None)}
+    parts = opened.recipe, opened.material, opened.decoder, opened.vocabulary
+    fit = opened.order
+    if fit is None:
+        fit = fit_on_validation(opened.recipe, opened.places, *parts[1:])
+    known = ask_both(told, *parts)
     return {
-        name: OrderFigures(accuracies(loss, tests), rerank(loss, captions, scores, top=top))
-        for name, loss in (
-            (WORDS_ALONE, words),
-            (WITH_ORDER, OrderedLoss(opened.decoder, opened.vocabulary, cut)),
-        )
+        name: OrderFigures(accuracies(loss, told.tests), rerank(loss, told.captions, known.scores, top=top))
+        for name, loss in ((WORDS_ALONE, words), (WITH_ORDER, OrderedLoss(known.witness, fit)))
     }
 
 
@@ -142,7 +139,7 @@ def print_order(console: Console, figures: Mapping[str, OrderFigures]) -> None:
     table = Table("test", "captions", *figures, "Labbe et al. 2023, table 5 (Clotho)")
     for name, accuracy in figures[WORDS_ALONE].accuracies.items():
         found = [f"{own.accuracies[name].share:.3f}" for own in figures.values()]
-        table.add_row(name, str(accuracy.captions), *found, f"{PAPER[name]:.3f}")
+        table.add_row(name, str(accuracy.captions), *found, f"{PAPER[name]:.3f}" if name in PAPER else "")
     console.print(table)
     for name, own in figures.items():
         if own.reranking is not None:

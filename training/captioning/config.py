@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.encoders.card import DataSource
+from training.captioning.scene import FRONT_DB
 from training.config import Identity
 from training.loop import LoopConfig, MonitorConfig
 from training.optim import OptimiserConfig
@@ -39,6 +40,7 @@ class DecoderPart(_Part):
             the clip's embedding in the shipped search model's space (`core.captioning.prefixed`).
         prefix: Places of that embedding, and of each stretch's.
         stretches: Of the clip, whose embeddings come next.
+        summary_dropout: Of what the encoder's tapped blocks tell of the clip (`audio.options.taps`).
     """
 
     name: Literal["transformer", "prefixed-transformer"] = "transformer"
@@ -50,16 +52,20 @@ class DecoderPart(_Part):
     projection_dropout: float = Field(default=0.5, ge=0, lt=1)
     prefix: int = Field(default=4, ge=1)
     stretches: int = Field(default=4, ge=0)
+    summary_dropout: float = Field(default=0.4, ge=0, lt=1)
 
 
 class WordsPart(_Part):
-    """The vocabulary.
+    """The vocabulary, and which captions are learned.
 
     Attributes:
         least: Words of fewer training captions are left out.
+        consensus: Of a clip's captions those that agree with the others are drawn more often: a caption's share grows
+            by e for each 1 / consensus of CIDEr-D that it has against the others; 0: all are drawn alike.
     """
 
     least: int = Field(default=1, ge=1)
+    consensus: float = Field(default=0.0, ge=0)
 
 
 class AugmentationPart(_Part):
@@ -93,6 +99,9 @@ class ScenesPart(_Part):
         count: So many are made; 0: none.
         an_epoch: So many of them are learned from in an epoch.
         superposed: Share in which both sound at once.
+        front_db: How much louder the first of these is, from and to.
+        far: Share of these whose second is far away.
+        front_words: Also say "in front of" and the like (`training.captioning.relation.FRONT`).
         batch: Scenes in a batch.
         untruth_weight: Of a second loss: the true caption should be likelier than one whose relation is replaced or
             whose propositions are swapped; 0: none.
@@ -103,6 +112,9 @@ class ScenesPart(_Part):
     count: int = Field(default=0, ge=0)
     an_epoch: int = Field(default=0, ge=0)
     superposed: float = Field(default=0.4, ge=0, le=1)
+    front_db: tuple[float, float] = FRONT_DB
+    far: float = Field(default=0.0, ge=0, le=1)
+    front_words: bool = False
     batch: int = Field(default=64, ge=1)
     untruth_weight: float = Field(default=0.0, ge=0)
     unprefixed: float = Field(default=0.0, ge=0, lt=1)
@@ -116,11 +128,12 @@ class ScenesPart(_Part):
 
 
 class WritingPart(_Part):
-    """How captions are written (see `core.captioning.generation`)."""
+    """How captions are written (see `core.captioning.card.Writing`)."""
 
     beams: int = Field(default=3, ge=1)
     shortest: int = Field(default=3, ge=1)
     longest: int = Field(default=20, ge=2, le=64)
+    consensus: float = Field(default=0.0, ge=0)
 
 
 class CaptioningRecipe(_Part):

@@ -23,7 +23,7 @@ from core.captioning.vocabulary import Vocabulary
 from core.captioning.writer import CaptionWriter
 from core.encoders.efficientat import MobileNetEncoder
 from core.types import FloatArray, IntArray
-from training.captioning.material import CaptionMaterial
+from training.captioning.material import CaptionMaterial, embeddings_of
 from training.evaluate import caption_queries
 from training.metrics.caption_report import CaptionReport, evaluate_captions
 from training.retrieval.config import TextPart
@@ -151,7 +151,7 @@ def template_captions(
     encoder = material.encoder
     assert isinstance(encoder, MobileNetEncoder)  # A captioner that ships listens with one.
     with torch.inference_mode():
-        logits: Tensor = encoder.trunk.classifier(torch.from_numpy(material.sounds.embeddings[rows]))
+        logits: Tensor = encoder.trunk.classifier(torch.from_numpy(embeddings_of(material.sounds, encoder)[rows]))
     texts: list[str] = []
     for probabilities in logits.sigmoid().numpy():
         order = np.argsort(-probabilities)[:most]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +37,12 @@ from training.captioning.evaluate import (
     template_captions,
 )
 from training.captioning.material import SHIPPED_CAPTIONER, CaptionMaterial
+from training.captioning.order_judge import fit_on_validation
 from training.checkpoint import write_whole
-from training.data.dataset import Clip
+from training.data.licence import data_sources
 from training.metrics.caption_report import CaptionReport
 from training.recipe import RecipeError
+from training.retrieval.encoder import Places
 from training.tasks.captioning import CaptioningTask, decoder_options
 
 _TRAIN = "python -m training train earshot-captioner --out RUN && python -m training export RUN --model MODEL"
@@ -102,13 +103,16 @@ def report(
     )
 
 
-def export(task: CaptioningTask, class_names: Sequence[str], folder: Path) -> tuple[CaptionerCard, CaptionerReport]:
-    """Fit kinds and confidence, measure, and write a model folder; the card comes last.
+def export(
+    task: CaptioningTask, class_names: Sequence[str], folder: Path, places: Places
+) -> tuple[CaptionerCard, CaptionerReport]:
+    """Fit kinds, confidence and the judgement of order, measure, and write a model folder; the card comes last.
 
     Args:
         task: Trained, with a prefixed decoder.
         class_names: Of the tagger, in its order.
         folder: For the model.
+        places: Where the material lies.
 
     Raises:
         RecipeError: The recipe has no identity, or another decoder.
@@ -134,7 +138,10 @@ def export(task: CaptioningTask, class_names: Sequence[str], folder: Path) -> tu
     writer = assemble_writer(draft, words, contents[WEIGHTS_FILE], device="cpu")
     fit = fit_confidence(writer, material)
     found = report(writer, fit, material, class_names)
-    card = CaptionerCard.model_validate({**fields, "confidence": fit, "quality": _quality(found)})
+    order = None
+    if recipe.scenes.count:
+        order = fit_on_validation(recipe, places, material, writer.decoder, writer.vocabulary)
+    card = CaptionerCard.model_validate({**fields, "confidence": fit, "order": order, "quality": _quality(found)})
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         write_whole(folder / name, content)
@@ -218,8 +225,8 @@ def _card_fields(
         **identity.model_dump(),
         "id": f"{identity.name}-{identity.version}",
         "data": [
-            *(source.model_dump() for source in recipe.starts_from),
-            *_sources([material.clips[row] for row in material.learned]),
+            *recipe.starts_from,
+            *data_sources([material.clips[row] for row in material.learned], what="Described sounds of free projects"),
         ],
         "architecture": {
             "trunk": {"name": recipe.audio.encoder, "options": recipe.audio.options},
@@ -237,23 +244,6 @@ def _card_fields(
         "seed": recipe.seed,
         "command": _TRAIN,
     }
-
-
-def _sources(clips: Sequence[Clip]) -> list[dict[str, Any]]:
-    """The clips that were learned from, by family of licence."""
-    families: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        families[clip.licence_family].append(clip)
-    return [
-        {
-            "name": f"Described sounds of free projects, {family}",
-            "licence": family,
-            "hours": round(sum(clip.duration_s for clip in own) / 3600, 3),
-            "items": len(own),
-            "note": f"{len({clip.source for clip in own})} sources",
-        }
-        for family, own in sorted(families.items(), key=lambda item: -len(item[1]))
-    ]
 
 
 def _quality(found: CaptionerReport) -> dict[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.head import create_audio_head
 from core.types import FloatArray, IntArray
 from training.captioning.config import CaptioningRecipe
-from training.captioning.relation import SEQUENCE, SUPERPOSITION
+from training.captioning.relation import FRONT, SEQUENCE, SUPERPOSITION, infix_and_tail
 from training.captioning.scene import Scene, draw_scenes
 from training.captioning.sound import KeptSounds, Listener, hear_clips, hear_scenes
 from training.config import Recipe
@@ -103,7 +103,7 @@ def gather(recipe: CaptioningRecipe, places: Places, *, scenes: bool = True) -> 
     head = _shipped_head() if recipe.decoder.name == "prefixed-transformer" else None
     cache, listener = ArrayCache(places.cache), Listener(encoder, recipe.audio)
     sounds = with_clips(hear_clips(clips, listener, cache), encoder, head, stretches=stretches)
-    learned = _learned(recipe, clips, sounds.embeddings)
+    learned = _learned(recipe, clips, embeddings_of(sounds, encoder))
     made = None
     if recipe.scenes.count and scenes:
         drawn = draw_scenes(
@@ -112,11 +112,14 @@ def gather(recipe: CaptioningRecipe, places: Places, *, scenes: bool = True) -> 
             count=recipe.scenes.count,
             superposed=recipe.scenes.superposed,
             rng=np.random.default_rng(recipe.seed + _LEARNED_SCENES),
+            front_db=recipe.scenes.front_db,
+            far=recipe.scenes.far,
         )
         made = SceneSet(
             tuple(drawn), with_clips(hear_scenes(drawn, clips, listener, cache), encoder, head, stretches=stretches)
         )
-    words = known_words([clips[row] for row in learned], least=recipe.words.least, scenes=recipe.scenes.count > 0)
+    relations = scene_relations(recipe) if recipe.scenes.count else ()
+    words = known_words([clips[row] for row in learned], least=recipe.words.least, relations=relations)
     return CaptionMaterial(clips, sounds, learned, Vocabulary(words), made, encoder, head)
 
 
@@ -133,6 +136,8 @@ def judged_scenes(recipe: CaptioningRecipe, places: Places, material: CaptionMat
         count=recipe.scenes.judged,
         superposed=recipe.scenes.superposed,
         rng=np.random.default_rng(recipe.seed + _JUDGED_SCENES),
+        front_db=recipe.scenes.front_db,
+        far=recipe.scenes.far,
     )
     heard = hear_scenes(drawn, material.clips, listener, cache)
     stretches = recipe.decoder.stretches
@@ -154,14 +159,25 @@ def with_clips(sounds: KeptSounds, encoder: nn.Module, head: nn.Module | None, *
     return replace(sounds, clip=torch.cat(placed).clone())
 
 
-def known_words(clips: Sequence[Clip], *, least: int, scenes: bool) -> tuple[str, ...]:
+def embeddings_of(sounds: KeptSounds, encoder: nn.Module) -> FloatArray:
+    """(n, d) the encoder's embeddings, with which a summary begins."""
+    dimension = int(encoder.dimension)  # type: ignore[arg-type]
+    return np.asarray(sounds.embeddings[:, :dimension])
+
+
+def scene_relations(recipe: CaptioningRecipe) -> tuple[str, ...]:
+    """All words that a recipe's scenes may be told with."""
+    return (*SEQUENCE, *SUPERPOSITION, *(FRONT if recipe.scenes.front_words else ()))
+
+
+def known_words(clips: Sequence[Clip], *, least: int, relations: Sequence[str] = ()) -> tuple[str, ...]:
     """Words of at least so many captions, in the order in which they are first met, and those that relate sounds."""
     counts: Counter[str] = Counter()
     for clip in clips:
         for caption in clip.captions:
             counts.update(dict.fromkeys(split_words(normalise_caption(caption)), 1))
     words = [word for word, count in counts.items() if count >= least]
-    related = " ".join((*SEQUENCE, *SUPERPOSITION)).split() if scenes else []
+    related = " ".join(" ".join(infix_and_tail(relation)) for relation in relations).split()
     return tuple(dict.fromkeys([*words, *related]))
 
 

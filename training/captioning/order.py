@@ -1,106 +1,343 @@
-"""The order of two sounds, heard part by part.
+"""The relation of two sounds, heard part by part.
 
-A decoder that has read few scenes writes what is heard, but hardly notices when. Asked about the parts of a scene one
-by one it does: "a dog barks, then rain falls" is so if the dog is heard in the first part and the rain in the second
-rather than the other way round. With L(x, y) the least loss, over some places to cut, of the words of x in what comes
-before the cut and of y in what comes after it, the loss of the order of a caption that says x first is
+A decoder that has read few scenes writes what is heard, but hardly notices when, or what of it stands in front. Asked
+about the parts of a scene one by one it does: "a dog barks, then rain falls" is so if there is a first and a second
+part at all, and the dog is heard in the first and the rain in the second rather than the other way round; "a dog barks
+while rain falls", with the dog in front, if there are no two parts, the dog is heard better than the rain, and what is
+heard of the rain is heard while the dog is silent.
 
-    -log sigmoid(L(y, x) - L(x, y))
+A scene is cut in two where what is heard changes most, and also into its louder and its softer moments; all parts are
+listened to anew, each by itself. How well a proposition fits a sound is told by two witnesses: how much likelier its
+words are made by this sound than by an average one (the captioner), and how surprising its similarity is (the search
+model; see `core.encoders.relevance`). A logistic regression each weighs them for the order of a sequence and for the
+front of a superposition, and another tells sequences from superpositions by how the scene changes and how far apart
+the propositions are heard. The loss of a caption is a weighted sum of the loss of its words, of the probabilities that
+these give to what it claims, and of how well its propositions fit wherever in the scene they fit best. All weights are
+fitted on scenes of validation clips (`training.captioning.order_fit`) and stand on the card of a captioner. Nothing but
+the sound, the two models and these is needed.
 
-It is added to the loss of the words, all of it in nats and shared out over the words. A caption of two sounds at once
-claims no order: it has the loss of a guess, log 2.
+Shape legend: n scenes or judged pairs, s samples, e search embedding.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import torch
+from rich.progress import track
 
-from core.captioning.protocol import CaptionDecoder
+from core.captioning.card import OrderFit
+from core.captioning.prefixed import PrefixedCaptionDecoder
+from core.captioning.protocol import AudioFeatures
+from core.captioning.scoring import score_pairs
 from core.captioning.vocabulary import Vocabulary
+from core.encoders.protocol import DualEncoder
+from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
-from training.captioning.material import CaptionMaterial, with_clips
-from training.captioning.relation import take_apart
+from training.captioning.material import CaptionMaterial, SceneSet, with_clips
+from training.captioning.relation import Related, take_apart
+from training.captioning.scene import compose
 from training.captioning.score import pair_losses
-from training.captioning.sound import KeptSounds
+from training.captioning.sound import KeptSounds, Listener
 from training.retrieval.ragged import Ragged
 
-_CUTS = (0.2, 0.4, 0.6, 0.8)
+_QUIET_S = 0.02
+_MOMENT_S = 0.1
+_PAUSE_DB = 30.0
+_NEAR_S = 0.32
+_AVERAGED = 256
+WHOLE, BEFORE, AFTER, LOUD, SOFT = range(5)
+"""A scene, its parts before and after the cut, and its louder and softer moments."""
 
 
 @dataclass(frozen=True, slots=True)
-class CutSounds:
-    """Sounds, and what comes before and after each of some places to cut them."""
+class CutScenes:
+    """n scenes, each as a whole and in parts.
 
-    whole: KeptSounds
-    parts: tuple[tuple[KeptSounds, KeptSounds], ...]
+    Attributes:
+        sounds: What the captioner hears in the wholes, befores, afters, louder and softer moments.
+        placed: (n, 5, e) the same in the search model's space.
+        change: (n, 3) how much of the frames' spread lies between the two parts, how alike these are, and how deep the
+            pause between them is (10 dB).
+    """
 
-
-def cut_sounds(sounds: KeptSounds, material: CaptionMaterial, *, stretches: int) -> CutSounds:
-    """Cut sounds; each part is placed in the space of texts by the mean of its frames."""
-
-    def part(begin: float, end: float) -> KeptSounds:
-        frames: list[FloatArray] = []
-        for row in range(len(sounds)):
-            own = sounds.frames.padded(np.asarray([row], dtype=np.int64))[0][0].numpy()
-            first = min(round(begin * len(own)), len(own) - 1)
-            frames.append(own[first : max(first + 1, round(end * len(own)))])
-        counts = np.asarray([len(own) for own in frames], dtype=np.float32)
-        kept = KeptSounds(
-            np.stack([own.mean(axis=0) for own in frames]), Ragged.join([(np.concatenate(frames), counts)])
-        )
-        return with_clips(kept, material.encoder, material.head, stretches=stretches)
-
-    return CutSounds(sounds, tuple((part(0.0, cut), part(cut, 1.0)) for cut in _CUTS))
+    sounds: tuple[KeptSounds, ...]
+    placed: FloatArray
+    change: FloatArray
 
 
-class OrderedLoss:
-    """The loss of a caption's words and of its order (see above).
+def cut_scenes(made: SceneSet, material: CaptionMaterial, listener: Listener, search: DualEncoder) -> CutScenes:
+    """Cut scenes where they change most, and listen to their parts.
+
+    Args:
+        made: Heard as wholes.
+        material: Whose clips they are made of.
+        listener: Hears as the captioner does.
+        search: Places sounds among texts.
+
+    Raises:
+        UnusableFileError: A file cannot be read.
+    """
+
+    @lru_cache(1024)
+    def sound(row: int) -> FloatArray:
+        return listener.read(material.clips[row].path)
+
+    heard: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in (BEFORE, AFTER, LOUD, SOFT)]
+    placed: list[FloatArray] = []
+    changes: list[tuple[float, float]] = []
+    for row, scene in enumerate(track(made.scenes, description="cutting", transient=True)):
+        samples = compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)
+        own = made.sounds.frames.padded(np.asarray([row], dtype=np.int64))[0][0].numpy()
+        cut, share = sharpest_change(own)
+        place = quietest_near(samples, round(cut / len(own) * len(samples)), listener.rate_hz)
+        changes.append((share, pause_db(samples, place, listener.rate_hz) / 10))
+        parts = (samples[:place], samples[place:], *loud_and_soft(samples, listener.rate_hz))
+        placed.append(np.concatenate([search.embed_audio([part]) for part in (samples, *parts)]))
+        for one, part in zip(heard, parts, strict=True):
+            one.append(listener(part))
+    sounds = [_kept(one, material) for one in heard]
+    stacked = np.stack(placed)
+    likeness = np.sum(stacked[:, BEFORE] * stacked[:, AFTER], axis=1)
+    shares, pauses = np.asarray(changes).T
+    change = np.stack([shares, likeness, pauses], axis=1).astype(np.float32)
+    return CutScenes((made.sounds, *sounds), stacked, change)
+
+
+def sharpest_change(frames: FloatArray) -> tuple[int, float]:
+    """Where (t, d) frames fall apart into two parts that differ most.
+
+    Returns:
+        The first frame of the second part, and the share of all spread that lies between the parts.
+    """
+    count = len(frames)
+    if count < 2:
+        return count, 0.0
+    sums = np.cumsum(frames, axis=0, dtype=np.float64)
+    cuts = np.arange(1, count)
+    before = sums[cuts - 1] / cuts[:, None]
+    after = (sums[-1] - sums[cuts - 1]) / (count - cuts)[:, None]
+    between = np.square(before - after).sum(axis=1) * cuts * (count - cuts) / count
+    best = int(between.argmax())
+    spread = float(np.square(frames - frames.mean(axis=0)).sum())
+    return int(cuts[best]), float(between[best]) / max(spread, 1e-9)
+
+
+def quietest_near(samples: FloatArray, place: int, rate_hz: int) -> int:
+    """The quietest moment within a frame's length of a place in (s,) samples; at least one sample on either side."""
+    step, reach = round(_QUIET_S * rate_hz), round(_NEAR_S * rate_hz)
+    first = max(step, place - reach)
+    last = min(len(samples) - step, place + reach)
+    if first >= last:
+        return max(1, min(len(samples) - 1, place))
+    starts = np.arange(first, last, step)
+    levels = [float(np.square(samples[start - step // 2 : start + step // 2]).mean()) for start in starts]
+    return int(starts[int(np.argmin(levels))])
+
+
+def pause_db(samples: FloatArray, place: int, rate_hz: int) -> float:
+    """How much softer (s,) samples are around a place than on the whole; 30 dB are enough to be a pause."""
+    half = max(1, round(_QUIET_S * rate_hz) // 2)
+    here = float(np.square(samples[max(0, place - half) : place + half]).mean())
+    whole = float(np.square(samples).mean())
+    return min(_PAUSE_DB, max(0.0, 10 * math.log10(max(whole, 1e-12) / max(here, 1e-12))))
+
+
+def loud_and_soft(samples: FloatArray, rate_hz: int) -> tuple[FloatArray, FloatArray]:
+    """The louder and the softer half of the moments of (s,) samples, each half in its order of time."""
+    step = min(round(_MOMENT_S * rate_hz), max(1, len(samples) // 2))
+    starts = np.arange(0, max(len(samples) - step, 0) + 1, step)
+    moments = [samples[start : start + step] for start in starts]
+    levels = np.asarray([float(np.square(moment).mean()) for moment in moments])
+    loud = np.zeros(len(moments), dtype=bool)
+    loud[np.argsort(-levels, kind="stable")[: -(-len(moments) // 2)]] = True
+    halves = [[moment for moment, own in zip(moments, loud, strict=True) if own == wanted] for wanted in (True, False)]
+    louder = np.concatenate(halves[0])
+    return louder, np.concatenate(halves[1]) if halves[1] else louder
+
+
+def _kept(heard: Sequence[tuple[FloatArray, FloatArray]], material: CaptionMaterial) -> KeptSounds:
+    counts = np.asarray([len(frames) for _, frames in heard], dtype=np.float32)
+    frames = np.concatenate([own for _, own in heard])
+    kept = KeptSounds(np.concatenate([embedding for embedding, _ in heard]), Ragged.join([(frames, counts)]))
+    return with_clips(kept, material.encoder, material.head, stretches=0)
+
+
+class OrderWitness:
+    """How well propositions and captions fit scenes and their parts, by both models.
 
     Args:
         decoder: Of a captioner.
         vocabulary: Its words.
-        sounds: Cut.
+        scenes: Cut.
+        search: Reads texts.
+        relevance: Of that model.
     """
 
-    def __init__(self, decoder: CaptionDecoder, vocabulary: Vocabulary, sounds: CutSounds) -> None:
+    def __init__(
+        self,
+        decoder: PrefixedCaptionDecoder,
+        vocabulary: Vocabulary,
+        scenes: CutScenes,
+        search: DualEncoder,
+        relevance: Relevance,
+    ) -> None:
         self._decoder = decoder
         self._vocabulary = vocabulary
-        self._sounds = sounds
+        self.scenes = scenes
+        self._search = search
+        self._relevance = relevance
+        self._told: dict[tuple[int, str], FloatArray] = {}
+        self._texts: dict[str, FloatArray] = {}
+        self._usual: dict[str, float] = {}
 
-    def __call__(self, rows: IntArray, captions: Sequence[str]) -> FloatArray:
-        """Of each caption for its own sound, (n,); lower is better."""
-        losses = pair_losses(self._decoder, self._vocabulary, self._sounds.whole, rows, captions)
-        order = np.zeros(len(captions), dtype=np.float32)
-        sequences: list[int] = []
-        told: list[tuple[str, str]] = []
-        for number, caption in enumerate(captions):
-            related = take_apart(caption)
-            if related is not None and related.relation == "superposition":
-                order[number] = np.log(2.0)
-            elif related is not None:
-                sequences.append(number)
-                left, right = related.left, related.right
-                told.append((right, left) if related.words == "after" else (left, right))
-        if sequences:
-            own = rows[sequences]
-            first, second = [pair[0] for pair in told], [pair[1] for pair in told]
-            lead = self._least(own, second, first) - self._least(own, first, second)
-            order[sequences] = np.logaddexp(0.0, -lead)
-        return losses + order / self._lengths(captions)
+    def words(self, rows: IntArray, captions: Sequence[str]) -> FloatArray:
+        """(n,) log-probability of whole captions."""
+        losses = pair_losses(self._decoder, self._vocabulary, self.scenes.sounds[WHOLE], rows, captions)
+        return np.asarray(-losses * self._lengths(captions), dtype=np.float32)
 
-    def _least(self, rows: IntArray, first: Sequence[str], second: Sequence[str]) -> FloatArray:
-        """L(first, second) in nats, (n,)."""
-        cuts = [
-            self._total(before, rows, first) + self._total(after, rows, second) for before, after in self._sounds.parts
-        ]
-        return np.asarray(np.min(cuts, axis=0), dtype=np.float32)
+    def told(self, rows: IntArray, propositions: Sequence[str]) -> FloatArray:
+        """(n, 5) how much likelier each proposition is in its scene and the parts of it than in an average sound."""
+        asked = list(zip(rows.tolist(), propositions, strict=True))
+        # A true and a false caption of a scene have their propositions in common.
+        new = [pair for pair in dict.fromkeys(asked) if pair not in self._told]
+        if new:
+            own, texts = np.asarray([row for row, _ in new], dtype=np.int64), [text for _, text in new]
+            usual, lengths = self._usually(texts), self._lengths(texts)
+            losses = [pair_losses(self._decoder, self._vocabulary, sounds, own, texts) for sounds in self.scenes.sounds]
+            told = np.stack([usual - lengths * loss for loss in losses], axis=1).astype(np.float32)
+            self._told.update(zip(new, told, strict=True))
+        return np.stack([self._told[pair] for pair in asked])
 
-    def _total(self, sounds: KeptSounds, rows: IntArray, captions: Sequence[str]) -> FloatArray:
-        losses = pair_losses(self._decoder, self._vocabulary, sounds, rows, captions)
-        return np.asarray(losses * self._lengths(captions), dtype=np.float32)
+    def meant(self, rows: IntArray, texts: Sequence[str]) -> FloatArray:
+        """(n, 5) how surprising the similarity of each text to its scene and the parts of it is."""
+        new = sorted({text for text in texts if text not in self._texts})
+        if new:
+            self._texts.update(zip(new, self._search.embed_text(new), strict=True))
+        return np.stack(
+            [
+                self._relevance.features(self._texts[text], self.scenes.placed[row] @ self._texts[text])[:, 1]
+                for row, text in zip(rows, texts, strict=True)
+            ]
+        )
+
+    def _usually(self, propositions: Sequence[str]) -> FloatArray:
+        """(n,) loss of whole propositions for an average sound."""
+        new = sorted({text for text in propositions if text not in self._usual}, key=len)
+        average = average_sound(self._decoder)
+        for begin in range(0, len(new), _AVERAGED):
+            part = new[begin : begin + _AVERAGED]
+            losses = score_pairs(
+                self._decoder,
+                average.select(torch.zeros(len(part), dtype=torch.long)),
+                [self._vocabulary.encode(text) for text in part],
+            )
+            self._usual.update(zip(part, (losses.numpy() * self._lengths(part)).tolist(), strict=True))
+        return np.asarray([self._usual[text] for text in propositions], dtype=np.float32)
 
     def _lengths(self, captions: Sequence[str]) -> FloatArray:
         return np.asarray([len(self._vocabulary.encode(caption)) for caption in captions], dtype=np.float32)
+
+
+def average_sound(decoder: PrefixedCaptionDecoder) -> AudioFeatures:
+    """A single frame with all means of what a decoder has learned from."""
+    frames = decoder.frame_mean[None, None]
+    parts = [decoder.clip_mean.repeat(1 + decoder.stretches)]
+    if decoder.summary_dimension:
+        parts.append(decoder.summary_mean)
+    return AudioFeatures(frames, torch.ones(1, 1, dtype=torch.bool), torch.cat(parts)[None])
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """What speaks for each of n claims, before it is weighed.
+
+    Attributes:
+        sequence: (n,) True where the caption claims an order.
+        order: (n, 2) how much better the propositions fit the parts as claimed than the other way round, by both
+            witnesses.
+        front: (n, 4) how much better the first fits the whole than the second; how much better the first fits the
+            louder and the second the softer moments than the other way round; by both witnesses.
+        fit: (n, 2) both propositions where they fit best.
+    """
+
+    sequence: np.ndarray
+    order: FloatArray
+    front: FloatArray
+    fit: FloatArray
+
+
+def leads(witness: OrderWitness, rows: IntArray, claims: Sequence[Related]) -> Leads:
+    """Ask both witnesses about the parts of captions."""
+    order, front, fit = [], [], []
+    for ask in (witness.told, witness.meant):
+        first = ask(rows, [claim.first for claim in claims])
+        second = ask(rows, [claim.second for claim in claims])
+        order.append(first[:, BEFORE] + second[:, AFTER] - second[:, BEFORE] - first[:, AFTER])
+        front.append(first[:, WHOLE] - second[:, WHOLE])
+        front.append(first[:, LOUD] + second[:, SOFT] - second[:, LOUD] - first[:, SOFT])
+        fit.append(first.max(axis=1) + second.max(axis=1))
+    return Leads(
+        np.asarray([claim.relation == "sequence" for claim in claims]),
+        *(np.stack(own, axis=1).astype(np.float32) for own in (order, front, fit)),
+    )
+
+
+def log_sigmoid(odds: FloatArray) -> FloatArray:
+    """log 1 / (1 + exp(-x))."""
+    return np.asarray(-np.logaddexp(0.0, -odds), dtype=np.float32)
+
+
+def weigh_claims(witness: OrderWitness, fit: OrderFit, rows: IntArray, captions: Sequence[str]) -> FloatArray:
+    """(n, 6) log-probability of the words; of the relation; of the order, or the front; fit of the propositions by the
+    captioner's and by the search model's word; the latter's word on the caption as a whole.
+
+    A caption of one proposition claims nothing: its second and third number are zero, and its fit is its own.
+    """
+    related = [take_apart(caption, front=True) for caption in captions]
+    claims = [
+        own if own is not None else Related(text, "while", text) for own, text in zip(related, captions, strict=True)
+    ]
+    asked = leads(witness, rows, claims)
+    sequence = np.asarray(signs_of_sequence(witness.scenes.change[rows], asked) @ np.asarray(fit.relation))
+    relation = log_sigmoid(np.where(asked.sequence, sequence, -sequence))
+    order = log_sigmoid(
+        np.where(asked.sequence, asked.order @ np.asarray(fit.order), asked.front @ np.asarray(fit.front))
+    )
+    alone = np.asarray([own is None for own in related])
+    terms = [
+        witness.words(rows, captions),
+        np.where(alone, 0, relation),
+        np.where(alone, 0, order),
+        *asked.fit.T,
+        witness.meant(rows, captions)[:, WHOLE],
+    ]
+    return np.stack(terms, axis=1).astype(np.float32)
+
+
+def signs_of_sequence(change: FloatArray, asked: Leads) -> FloatArray:
+    """What speaks for one sound following the other: (n, 3) changes of scenes -> (n, 6) these, how far apart the
+    propositions are heard by both witnesses, and one."""
+    return np.concatenate([change, np.abs(asked.order), np.ones((len(change), 1))], axis=1).astype(np.float32)
+
+
+class OrderedLoss:
+    """The loss of captions for their own scenes, order and all (see above): a `PairLoss`.
+
+    Args:
+        witness: Of the scenes.
+        fit: Weights.
+    """
+
+    def __init__(self, witness: OrderWitness, fit: OrderFit) -> None:
+        self._witness = witness
+        self._fit = fit
+
+    def __call__(self, rows: IntArray, captions: Sequence[str]) -> FloatArray:
+        """Of each caption for its own sound, (n,); lower is better."""
+        terms = weigh_claims(self._witness, self._fit, rows, captions)
+        return np.asarray(-(terms @ np.asarray(self._fit.weights)), dtype=np.float32)

@@ -23,9 +23,10 @@ from training.metrics.fense import sentence_similarity
 from training.metrics.lexical import vocabulary_size
 from training.metrics.rouge import rouge_l
 from training.perturb import accuracies, scene_contrasts
-from training.recipe import RECIPE_FILE, RecipeError, load_any, save_recipe
+from training.recipe import RECIPE_FILE, RecipeError, check_folder, load_any, save_recipe
 from training.retrieval.encoder import Places
 from training.retrieval.evaluate import RECALLS
+from training.retrieval.material import data_name
 from training.tasks.captioning import CaptioningTask
 
 FIGURES_FILE = "figures.json"
@@ -40,7 +41,9 @@ def build(recipe: CaptioningRecipe, places: Places, *, material: CaptionMaterial
     """
     seed_everything(recipe.seed)
     material = gather(recipe, places) if material is None else material
-    return CaptioningTask(recipe, material, sentences=SentenceModel())
+    # Similarities of sentences take longer than the rest of a validation.
+    sentences = SentenceModel() if recipe.loop.monitor.name == "sbert_sim" else None
+    return CaptioningTask(recipe, material, sentences=sentences)
 
 
 def open_run(folder: Path, places: Places, *, material: CaptionMaterial | None = None) -> CaptioningTask:
@@ -72,12 +75,14 @@ def train(
     Raises:
         KnownError: Something is missing or damaged, the disk is full, or the loss is no number.
     """
+    if resume:
+        check_folder(recipe, folder)
     task = build(recipe, places)
     if rank() == 0:
         save_recipe(recipe, folder)
     result = fit(task, config=recipe.loop, folder=folder, device=device, resume=resume, show=show)
     if rank() == 0:
-        figures = measure(task, places)
+        figures = {"data": data_name(recipe.data, places), **measure(task, places)}
         write_whole(folder / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return task, result
 

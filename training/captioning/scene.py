@@ -1,7 +1,8 @@
 """Scenes of two clips, so that a captioner can learn what comes first and what is heard at once.
 
 In a sequence the second clip begins shortly after the first has ended. In a superposition both sound from end to end,
-and the one that the caption names first stands in front: it is some decibels louder.
+and the one that the caption names first stands in front: it is some decibels louder, and the other may be far away,
+with the treble and the echoes of its distance.
 
 Shape legend: n samples.
 """
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.types import FloatArray
-from training.captioning.relation import SEQUENCE, SUPERPOSITION, Relation, join
+from training.captioning.relation import FRONT, SEQUENCE, SUPERPOSITION, Relation, join
 from training.data.manifest import Clip
+from training.data.mixture import from_afar
 
 _LONGEST_PART_S = 4.7
 _SHORTEST_PART_S = 0.25
@@ -23,7 +25,7 @@ _FADE_S = 0.02
 _LEVEL_DBFS = -20.0
 _LEVEL_SPREAD_DB = 3.0
 _GAP_S = (0.05, 0.5)
-_FRONT_DB = (5.0, 12.0)
+FRONT_DB = (5.0, 12.0)
 _FULL_SCALE = 0.98
 _TRIES = 1000
 
@@ -37,16 +39,27 @@ class Scene:
         second: The other.
         relation: Of the two.
         seed: Levels, gap and places follow from it.
+        front_db: How much louder the front of a superposition is, from and to.
+        far: Whether its background is far away.
     """
 
     first: int
     second: int
     relation: Relation
     seed: int
+    front_db: tuple[float, float] = FRONT_DB
+    far: bool = False
 
 
 def draw_scenes(
-    clips: Sequence[Clip], rows: Sequence[int], *, count: int, superposed: float, rng: np.random.Generator
+    clips: Sequence[Clip],
+    rows: Sequence[int],
+    *,
+    count: int,
+    superposed: float,
+    rng: np.random.Generator,
+    front_db: tuple[float, float] = FRONT_DB,
+    far: float = 0.0,
 ) -> list[Scene]:
     """Pairs of clips of different kinds, each in both orders.
 
@@ -56,6 +69,8 @@ def draw_scenes(
         count: How many scenes; an odd one loses its mirror image.
         superposed: Share of them in which both sound at once.
         rng: Where chance comes from.
+        front_db: How much louder the one in front is, from and to.
+        far: Share of these whose background is far away.
 
     Raises:
         ValueError: The clips are all of one category.
@@ -70,14 +85,17 @@ def draw_scenes(
             continue
         relation: Relation = "superposition" if rng.random() < superposed else "sequence"
         seed = int(rng.integers(2**31))
-        scenes.append(Scene(first, second, relation, seed))
-        scenes.append(Scene(second, first, relation, seed + 1))
+        is_far = far > 0 and relation == "superposition" and bool(rng.random() < far)
+        scenes.append(Scene(first, second, relation, seed, front_db, is_far))
+        scenes.append(Scene(second, first, relation, seed + 1, front_db, is_far))
     raise ValueError("there are no two clips of different categories to make a scene of")
 
 
-def scene_words(relation: Relation) -> tuple[str, ...]:
-    """The words that a caption of such a scene may use."""
-    return SEQUENCE if relation == "sequence" else SUPERPOSITION
+def scene_words(relation: Relation, *, front: bool = False) -> tuple[str, ...]:
+    """The words that a caption of such a scene may use; also those that say what stands in front, if wanted."""
+    if relation == "sequence":
+        return SEQUENCE
+    return (*SUPERPOSITION, *FRONT) if front else SUPERPOSITION
 
 
 def scene_captions(scene: Scene, clips: Sequence[Clip], words: str) -> list[str]:
@@ -108,7 +126,10 @@ def compose(first: FloatArray, second: FloatArray, scene: Scene, *, sample_rate_
     else:
         length = max(len(front), len(back))
         gap_samples = round(rng.uniform(*_GAP_S) * sample_rate_hz)
-        behind = _repeated(back, length, gap_samples) * _gain(-rng.uniform(*_FRONT_DB))
+        softer_db = rng.uniform(*scene.front_db)
+        if scene.far:
+            back = _levelled(from_afar(back, sample_rate_hz, rng), sample_rate_hz)
+        behind = _repeated(back, length, gap_samples) * _gain(-softer_db)
         mixed = _repeated(front, length, gap_samples) + behind
     peak = float(np.abs(mixed).max())
     return np.asarray(mixed * min(1.0, _FULL_SCALE / max(peak, 1e-9)), dtype=np.float32)

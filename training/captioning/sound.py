@@ -24,7 +24,6 @@ from core.captioning.protocol import AudioFeatures
 from core.encoders.efficientat import TIME_STRIDE, MobileNetEncoder
 from core.encoders.folded import FoldedMobileNet
 from core.encoders.output import EncoderOutput
-from core.encoders.protocol import DualEncoder
 from core.encoders.windows import fill_with_silence
 from core.types import FloatArray, IntArray
 from training.captioning.scene import Scene, compose
@@ -44,9 +43,10 @@ class KeptSounds:
     """What was heard in n clips or scenes.
 
     Attributes:
-        embeddings: (n, d) of the encoder.
+        embeddings: (n, d) of the encoder; a MobileNet with taps gives its summaries, which begin with them.
         frames: Of each, (t, d).
-        clip: (n, (1 + q) e) embeddings of the whole and of its q stretches, for the decoder's prefix, or None.
+        clip: (n, (1 + q) e) embeddings of the whole and of its q stretches, and then the summary where there is one,
+            for the decoder's prefix, or None.
     """
 
     embeddings: FloatArray
@@ -55,6 +55,11 @@ class KeptSounds:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    def take(self, rows: IntArray) -> KeptSounds:
+        """Some of them."""
+        clip = None if self.clip is None else self.clip[rows]
+        return KeptSounds(self.embeddings[rows], self.frames.take(rows), clip)
 
     def features(self, rows: IntArray) -> AudioFeatures:
         """Of some of them, frames in float32 padded with zeros."""
@@ -155,28 +160,6 @@ def hear_scenes(scenes: Sequence[Scene], clips: Sequence[Clip], listener: Listen
         return compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)
 
     return _kept(scenes, listener, cache, key=key, read=read)
-
-
-def embed_scenes(
-    scenes: Sequence[Scene], clips: Sequence[Clip], listener: Listener, encoder: DualEncoder
-) -> FloatArray:
-    """Scenes in the space of a search model: (m, d).
-
-    Raises:
-        UnusableFileError: A file cannot be read.
-    """
-
-    @lru_cache(_CLIPS_IN_MEMORY)
-    def sound(row: int) -> FloatArray:
-        return listener.read(clips[row].path)
-
-    vectors = [
-        encoder.embed_audio([compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)])[
-            0
-        ]
-        for scene in track(scenes, description="placing", transient=True)
-    ]
-    return np.stack(vectors)
 
 
 def _kept(

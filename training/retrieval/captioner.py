@@ -8,7 +8,7 @@ from pathlib import Path
 from training.checkpoint import write_whole
 from training.distributed import rank
 from training.loop import FitResult, fit, seed_everything
-from training.recipe import save_recipe
+from training.recipe import check_folder, save_recipe
 from training.retrieval.config import AuxiliaryRecipe
 from training.retrieval.encoder import Places
 from training.retrieval.material import CAPTIONS_FILE, learned_rows, number, read_sets
@@ -32,6 +32,8 @@ def write_captions(
     Raises:
         KnownError: Something is missing or damaged, the disk is full, or the loss is no number.
     """
+    if resume:
+        check_folder(recipe, folder)
     seed_everything(recipe.seed)
     clips = read_sets(recipe.data, places)
     material = number(clips, learned_rows(clips, recipe.data, recipe.seed), {}, augmented=False)

@@ -10,6 +10,7 @@ from core.encoders.card import ModuleSpec
 from core.encoders.registry import encoder_names
 from core.encoders.text import text_encoder_names
 from training.data.layout import Layout
+from training.data.text_augmentation import TextAugmentation
 from training.loop import LoopConfig
 from training.losses import LOSSES
 from training.optim import OptimiserConfig
@@ -73,6 +74,26 @@ class SpecAugmentConfig(_Part):
     mel_bins: int = Field(default=8, ge=1)
 
 
+class WaveAugmentConfig(_Part):
+    """What happens to a waveform while training (see `training.data.wave_augmentation`).
+
+    Attributes:
+        gain_db: Louder or softer by so much at most; 0: neither.
+        noise_share: Share of the sounds that get a noise floor; 0: none.
+        noise_snr_db: How far below the sound it lies, from and to.
+    """
+
+    gain_db: float = Field(default=7.0, ge=0, le=40)
+    noise_share: float = Field(default=0.0, ge=0, le=1)
+    noise_snr_db: tuple[float, float] = (10.0, 40.0)
+
+    @model_validator(mode="after")
+    def _goes_up(self) -> WaveAugmentConfig:
+        if self.noise_snr_db[0] > self.noise_snr_db[1]:
+            raise ValueError("noise_snr_db goes from the smaller distance to the larger one")
+        return self
+
+
 class AudioPart(_Part):
     """The audio encoder.
 
@@ -89,6 +110,7 @@ class AudioPart(_Part):
         seconds: Longer clips are cut: in training at random, else from their beginning.
         shortest_s: Shorter clips are followed by silence.
         spec_augment: None: none. Only on waveforms, and only where the encoder has a log-mel of its own.
+        wave_augment: None: none. Only on waveforms.
     """
 
     encoder: str = "mn04"
@@ -101,6 +123,7 @@ class AudioPart(_Part):
     seconds: float = Field(default=10.0, gt=0, le=60)
     shortest_s: float = Field(default=5.0, ge=0, le=60)
     spec_augment: SpecAugmentConfig | None = None
+    wave_augment: WaveAugmentConfig | None = None
 
     @field_validator("encoder")
     @classmethod
@@ -113,8 +136,9 @@ class AudioPart(_Part):
     def _fits_together(self) -> AudioPart:
         if self.tuned == "last" and not self.encoder.startswith("mn"):
             raise ValueError("only the last blocks of a MobileNet (mn04, mn10, mn40) can be tuned by themselves")
-        if self.spec_augment is not None and self.is_cached:
-            raise ValueError("spec_augment needs waveforms: set tuned to all, or cached to false")
+        for name in ("spec_augment", "wave_augment"):
+            if getattr(self, name) is not None and self.is_cached:
+                raise ValueError(f"{name} needs waveforms: set tuned to all, or cached to false")
         return self
 
     @property
@@ -134,6 +158,7 @@ class TextPart(_Part):
         tuned: "none": frozen, its embeddings are computed once and kept; "all": it learns.
         learning_rate_factor: Of the encoder, to that of the recipe.
         dropout: Of the encoder while training; None: as its paper has it.
+        augmentation: Changes of the captions while training; None: none. Only with an encoder that learns.
     """
 
     encoder: str = "minilm-l6"
@@ -143,9 +168,12 @@ class TextPart(_Part):
     tuned: Literal["none", "all"] = "none"
     learning_rate_factor: float = Field(default=1.0, gt=0)
     dropout: float | None = Field(default=None, ge=0, lt=1)
+    augmentation: TextAugmentation | None = None
 
     @model_validator(mode="after")
     def _is_known(self) -> TextPart:
+        if self.augmentation is not None and self.tuned == "none":
+            raise ValueError("augmentation needs the words themselves: set tuned to all")
         if self.encoder not in text_encoder_names():
             raise ValueError(f"there is no text encoder {self.encoder!r}, there are {', '.join(text_encoder_names())}")
         if self.folder == SHIPPED and (self.encoder != "minilm-l6" or self.tuned == "all"):
@@ -213,10 +241,10 @@ class TapPart(_Part):
 
 
 class AuxiliaryPart(_Part):
-    """Auxiliary captions (Xin and Zou), written beforehand by `python -m training auxiliary-captions`.
+    """Auxiliary captions (Xin and Zou), written beforehand by a run of an `AuxiliaryRecipe`.
 
     Attributes:
-        captions: JSON lines `{"id", "caption"}`, a file or the folder that the command wrote; beside the run's folder
+        captions: JSON lines `{"id", "caption"}`, a file or the run's folder that holds it; beside the run's folder
             where it is no whole path.
         augmentation: Sounds and their generated captions are training pairs, too.
         interaction: Frames listen to the generated caption.

@@ -9,7 +9,6 @@ the mean caption of the training sounds. The figures on the card are measured so
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +40,7 @@ from training.calibrate import (
 )
 from training.config import load_recipe
 from training.data.dataset import Clip
+from training.data.licence import data_sources
 from training.evaluate import caption_queries
 from training.metrics.retrieval import BoolArray
 from training.recipe import recipe_path
@@ -61,7 +61,15 @@ class ExportError(KnownError):
     """A run cannot become a model."""
 
 
-def export(task: RetrievalTask, places: Places, folder: Path, *, name: str, version: str = "1.0.0") -> ModelCard:
+def export(
+    task: RetrievalTask,
+    places: Places,
+    folder: Path,
+    *,
+    name: str,
+    version: str = "1.0.0",
+    description: str | None = None,
+) -> ModelCard:
     """Write the model of a trained task, calibrated on its validation split.
 
     Args:
@@ -70,6 +78,7 @@ def export(task: RetrievalTask, places: Places, folder: Path, *, name: str, vers
         folder: For the model.
         name: Of the model: lower-case words with hyphens or dots.
         version: Three numbers.
+        description: A line about it; None: that of its recipe.
 
     Raises:
         ExportError: The model finds too little to be calibrated, or its tokenizer is missing.
@@ -85,7 +94,7 @@ def export(task: RetrievalTask, places: Places, folder: Path, *, name: str, vers
         tokenizer=tokenizer,
         background=torch.from_numpy(background),
     )
-    fields = _card_fields(task, name, version)
+    fields = _card_fields(task, name, version) | ({} if description is None else {"description": description})
     # Texts that the run has never seen are read as the program will read them: by the model itself.
     save_dual_encoder(folder, parts, {**fields, "calibration": _NEUTRAL, "quality": {}})
     calibration = _calibration(task, folder, background)
@@ -202,7 +211,7 @@ def _card_fields(task: RetrievalTask, name: str, version: str) -> dict[str, Any]
         f"({audio.checkpoint or 'fresh parameters'}, tuned: {audio.tuned}), text encoder {recipe.text.encoder} "
         f"({recipe.text.folder}, tuned: {recipe.text.tuned}).",
         "licence": "of its data and encoders: see there",
-        "data": _sources(_clips(task, task.material.learned)),
+        "data": data_sources(_clips(task, task.material.learned)),
         "architecture": {
             "trunk": {"name": audio.encoder, "options": audio.options},
             "text_tower": tower,
@@ -219,20 +228,3 @@ def _card_fields(task: RetrievalTask, name: str, version: str) -> dict[str, Any]
         "seed": recipe.seed,
         "command": "python -m training train RECIPE --out RUN && python -m training export RUN",
     }
-
-
-def _sources(clips: Sequence[Clip]) -> list[dict[str, Any]]:
-    """What was learned from, by family of licence."""
-    families: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        families[clip.licence_family or clip.licence or "not told"].append(clip)
-    return [
-        {
-            "name": f"Described sounds, {family}",
-            "licence": family,
-            "hours": round(float(np.nansum([clip.duration_s for clip in own])) / 3600, 3),
-            "items": len(own),
-            "note": f"{len({clip.source for clip in own})} sources",
-        }
-        for family, own in sorted(families.items(), key=lambda item: -len(item[1]))
-    ]

@@ -18,6 +18,7 @@ from core.errors import KnownError
 from core.types import IntArray
 from training.data.dataset import Clip, Dataset
 from training.data.layout import join, load_dataset
+from training.data.synthetic import read_synthetic
 from training.retrieval.config import DataPart, RetrievalRecipe
 from training.retrieval.encoder import Places
 from training.retrieval.sound import existing
@@ -95,11 +96,18 @@ def read_sets(data: DataPart, places: Places) -> tuple[Clip, ...]:
     clips = parts[0].clips if len(parts) == 1 else join(parts).clips
     for split in ("train", "valid", "test"):
         if not any(clip.split == split for clip in clips):
+            what = {"train": "learn from", "valid": "validate with", "test": "test with"}[split]
             raise MaterialError(
-                f"There is no clip to {'learn from' if split == 'train' else split + ' with'} in {places.data}.",
-                "Give each split of the data set a few sounds.",
+                f"There is no sound to {what} in {places.data} (split {split}).",
+                "Give each of the splits train, valid and test a few sounds.",
             )
     return clips
+
+
+def data_name(data: DataPart, places: Places) -> str:
+    """What a recipe's data sets are called, for tables: the names of their folders."""
+    names = [places.data.resolve().name if one.folder == "." else one.folder for one in data.sets]
+    return " + ".join(dict.fromkeys(names))
 
 
 def gather(recipe: RetrievalRecipe, places: Places) -> RetrievalMaterial:
@@ -112,7 +120,9 @@ def gather(recipe: RetrievalRecipe, places: Places) -> RetrievalMaterial:
     if recipe.data.synthetic:
         more = read_synthetic(existing(recipe.data.synthetic, places.runs))
         clips = tuple(
-            replace(clip, captions=(*clip.captions, *more.get(clip.id, ()))) if clip.split == "train" else clip
+            replace(clip, captions=(*clip.captions, *more[clip.id].captions))
+            if clip.split == "train" and clip.id in more
+            else clip
             for clip in clips
         )
     written: dict[str, str] = {}
@@ -122,7 +132,7 @@ def gather(recipe: RetrievalRecipe, places: Places) -> RetrievalMaterial:
         if missing:
             raise MaterialError(
                 f"There is no auxiliary caption for {len(missing)} clips, the first of them {missing[0]}.",
-                "Write them with python -m training auxiliary-captions on the same data.",
+                "Train a recipe of the task auxiliary-captions on the same data, or take them out of the recipe.",
             )
     learned = learned_rows(clips, recipe.data, recipe.seed)
     return number(clips, learned, written, augmented=recipe.auxiliary is not None and recipe.auxiliary.augmentation)
@@ -180,26 +190,14 @@ def read_generated(path: Path) -> dict[str, str]:
     Raises:
         MaterialError: There is none, or it is damaged.
     """
-    return {key: str(value["caption"]) for key, value in _lines(path, "caption").items()}
-
-
-def read_synthetic(path: Path) -> dict[str, tuple[str, ...]]:
-    """Synthetic captions by clip id.
-
-    Raises:
-        MaterialError: There is none, or it is damaged.
-    """
-    return {key: tuple(map(str, value["captions"])) for key, value in _lines(path, "captions").items()}
-
-
-def _lines(path: Path, field: str) -> dict[str, dict[str, list[str]]]:
     file = path / CAPTIONS_FILE if path.is_dir() else path
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, str] = {}
     try:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            content = json.loads(line)
-            content[field]  # Refuse a line without it here.
-            found[str(content["id"])] = content
+        # Not `splitlines`: a caption may hold other characters that end a line.
+        for line in file.read_text(encoding="utf-8-sig").split("\n"):
+            if line.strip():
+                content = json.loads(line)
+                found[str(content["id"])] = str(content["caption"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MaterialError(f"The captions {file} cannot be read: {error!r}.") from error
     return found

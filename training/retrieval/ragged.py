@@ -52,6 +52,14 @@ class Ragged:
         """(n,) rows of each item."""
         return self._counts
 
+    def take(self, items: IntArray) -> Ragged:
+        """Some items."""
+        rows = [
+            self._rows[start : start + count]
+            for start, count in zip(self._starts[items], self._counts[items], strict=True)
+        ]
+        return Ragged(np.concatenate(rows), self._counts[items])
+
     def padded(self, items: IntArray) -> tuple[Tensor, Tensor]:
         """Some items as float32 (b, t, d), zero behind each one's end, and their mask (b, t)."""
         counts = self._counts[items]

@@ -1,7 +1,7 @@
 """Runs of retrieval recipes: trained, opened again, measured.
 
 A run's folder holds `recipe.yaml` (with every default and override), what `training.loop.fit` keeps there, and
-`figures.json`: the test split's figures.
+`figures.json`: the test split's figures, and the name of the data.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from training.checkpoint import BEST_FILE, STATE_FILE, load_weights, write_whole
+from training.checkpoint import BEST_FILE, load_weights, write_whole
+from training.checkpoint import FIGURES_FILE as FIGURES_FILE
 from training.distributed import rank
 from training.evaluate import caption_queries
-from training.loop import FitResult, fit, seed_everything
-from training.recipe import RECIPE_FILE, RecipeError, load_any, save_recipe
+from training.loop import FitResult, fit, is_finished, seed_everything
+from training.recipe import RECIPE_FILE, RecipeError, check_folder, load_any, save_recipe
 from training.retrieval.config import RetrievalRecipe
 from training.retrieval.encoder import Places, load_text
 from training.retrieval.evaluate import retrieval_report
-from training.retrieval.material import RetrievalMaterial, gather
+from training.retrieval.material import RetrievalMaterial, data_name, gather
 from training.retrieval.sound import Sounds, existing, open_sounds
 from training.retrieval.wording import KeptWording, Wording, open_wording
 from training.tasks.retrieval import RetrievalTask, Teachers
 
-FIGURES_FILE = "figures.json"
 _Thing = TypeVar("_Thing")
 _logger = logging.getLogger(__name__)
 
@@ -163,13 +163,14 @@ def train(
     Raises:
         KnownError: Something is missing or damaged, the disk is full, or the loss is no number.
     """
-    finished = (folder / STATE_FILE).is_file() and (folder / FIGURES_FILE).is_file()
-    task = build(recipe, places, taught=not (resume and finished), shelf=shelf)
+    if resume:
+        check_folder(recipe, folder)
+    task = build(recipe, places, taught=not (resume and is_finished(folder)), shelf=shelf)
     if rank() == 0:
         save_recipe(recipe, folder)
     result = fit(task, config=recipe.loop, folder=folder, device=device, resume=resume, show=show)
     if rank() == 0:
-        figures = measure(task)
+        figures = {"data": data_name(recipe.data, places), **measure(task)}
         write_whole(folder / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return task, result
 

@@ -6,6 +6,7 @@ Shape legend: n clips, b batch, t frames, e encoder embedding, c map channels, f
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from torch import Tensor, nn
 from core.encoders.efficientat import BLOCKS, MobileNetEncoder, MobileNetTrunk, TimeMask
 from core.encoders.output import EncoderOutput
 from core.types import FloatArray, IntArray
+from training.data.augmentation import SpecAugment
 from training.data.cache import ArrayCache, content_key, file_digest
 from training.data.dataset import Clip
 from training.data.sound import read_sound
-from training.retrieval.config import AudioPart, SpecAugmentConfig
+from training.data.wave_augmentation import add_noise, change_gain
+from training.retrieval.config import AudioPart, SpecAugmentConfig, WaveAugmentConfig
 from training.retrieval.encoder import Places, digest, load_audio_encoder
 from training.retrieval.ragged import Ragged
 
@@ -50,24 +53,24 @@ class SoundBatch:
     lengths: Tensor | None = None
 
 
-class Sounds(nn.Module):
+class Sounds(nn.Module, ABC):
     """Clips by number, and from a batch of them to an `EncoderOutput`."""
 
     dimension: int
     at_once = 256
     """Clips that are evaluated together."""
 
+    @abstractmethod
     def batch(self, rows: IntArray, rng: np.random.Generator | None = None) -> SoundBatch:
         """On the CPU; with `rng` as for training."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, batch: SoundBatch) -> EncoderOutput:
         """Encode a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encoder(self) -> nn.Module:
         """The audio encoder as it is now, for export."""
-        raise NotImplementedError
 
 
 def open_sounds(part: AudioPart, clips: Sequence[Clip], places: Places, *, frames: bool) -> Sounds:
@@ -86,14 +89,25 @@ def open_sounds(part: AudioPart, clips: Sequence[Clip], places: Places, *, frame
 
 
 def read_clip(clip: Clip, part: AudioPart, rate_hz: int, rng: np.random.Generator | None = None) -> FloatArray:
-    """A clip's samples, at most `part.seconds`: from a random place with `rng`, else from its beginning."""
+    """A clip's samples, at most `part.seconds`: with `rng` from a random place and changed as the recipe says, else
+    from its beginning."""
     samples = read_sound(clip, sample_rate_hz=rate_hz)
     longest, shortest = round(part.seconds * rate_hz), round(part.shortest_s * rate_hz)
     if len(samples) > longest:
         start = 0 if rng is None else int(rng.integers(len(samples) - longest + 1))
         samples = samples[start : start + longest]
+    if rng is not None and part.wave_augment is not None:
+        samples = _changed(samples, part.wave_augment, rng)
     if len(samples) < shortest:
         samples = np.concatenate([samples, np.zeros(shortest - len(samples), dtype=np.float32)])
+    return samples
+
+
+def _changed(samples: FloatArray, config: WaveAugmentConfig, rng: np.random.Generator) -> FloatArray:
+    samples = change_gain(samples, rng, most_db=config.gain_db)
+    if rng.random() < config.noise_share:
+        least, most = config.noise_snr_db
+        samples = add_noise(samples, rng, least_snr_db=least, most_snr_db=most)
     return samples
 
 
@@ -259,7 +273,14 @@ class LiveSounds(Sounds):
         self.network = encoder
         front_end = getattr(encoder, "front_end", None)
         if part.spec_augment is not None and isinstance(front_end, nn.Module):
-            front_end.register_forward_hook(_blanking(part.spec_augment, lambda: self.training))
+            self.blank = blanking(part.spec_augment)
+            front_end.register_forward_hook(self._blanked)
+
+    def _blanked(self, front_end: Any, inputs: tuple[Tensor, Tensor | None], mel: Tensor) -> Tensor:
+        """A log-mel (b, t, f) with stripes, those in time on the sound itself."""
+        lengths = inputs[1]
+        blanked: Tensor = self.blank(mel, None if lengths is None else front_end.frame_counts(lengths))
+        return blanked
 
     def batch(self, rows: IntArray, rng: np.random.Generator | None = None) -> SoundBatch:
         """See `Sounds`."""
@@ -288,26 +309,15 @@ class LiveSounds(Sounds):
         return self.network
 
 
-def _blanking(config: SpecAugmentConfig, active: Callable[[], bool]) -> Callable[..., Tensor | None]:
-    """A hook that sets stripes of a log-mel (..., t, f) to its mean while training."""
-
-    def hook(module: nn.Module, inputs: Any, mel: Tensor) -> Tensor | None:
-        if not active():
-            return None
-        blanked = mel.clone()
-        for dim, stripes, widest in (
-            (-2, config.time_stripes, config.time_frames),
-            (-1, config.mel_stripes, config.mel_bins),
-        ):
-            size = mel.shape[dim]
-            for row in range(len(mel)):
-                for _ in range(stripes):
-                    width = min(size, int(torch.randint(widest + 1, ())))
-                    start = int(torch.randint(size - width + 1, ()))
-                    blanked[row].narrow(dim, start, width).fill_(float(mel[row].mean()))
-        return blanked
-
-    return hook
+def blanking(config: SpecAugmentConfig) -> SpecAugment:
+    """The stripes of a recipe: each holds its clip's own mean."""
+    return SpecAugment(
+        time_stripes=config.time_stripes,
+        time_width=config.time_frames,
+        feature_stripes=config.mel_stripes,
+        feature_width=config.mel_bins,
+        fill=None,
+    )
 
 
 def existing(path: str, beside: Path) -> Path:

@@ -5,6 +5,7 @@ Shape legend: k texts, b batch, w tokens, s text embedding.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from core.encoders.text import TextEncoder, TextOutput, TokenBatch
 from core.types import FloatArray, IntArray
 from training.data.cache import ArrayCache, content_key
+from training.data.text_augmentation import TextAugmentation, change_caption
 from training.retrieval.config import TextPart
 from training.retrieval.encoder import AnyText, Places, digest, load_text
 from training.retrieval.ragged import Ragged
@@ -56,23 +58,23 @@ class TextSide:
     word_mask: Tensor
 
 
-class Wording(nn.Module):
+class Wording(nn.Module, ABC):
     """Texts by number, and from a batch of them to a `TextSide`."""
 
     dimension: int
     texts: tuple[str, ...]
 
-    def batch(self, rows: IntArray) -> TextBatch:
-        """On the CPU."""
-        raise NotImplementedError
+    @abstractmethod
+    def batch(self, rows: IntArray, rng: np.random.Generator | None = None) -> TextBatch:
+        """On the CPU; with `rng` as for training."""
 
+    @abstractmethod
     def forward(self, batch: TextBatch) -> TextSide:
         """Encode a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encoder(self) -> AnyText:
         """The text encoder as it is now, for export."""
-        raise NotImplementedError
 
 
 def open_wording(part: TextPart, texts: Sequence[str], places: Places, *, words: bool) -> Wording:
@@ -84,7 +86,7 @@ def open_wording(part: TextPart, texts: Sequence[str], places: Places, *, words:
     encoder = load_text(part, places.weights)
     if part.tuned == "all":
         assert isinstance(encoder, TextEncoder)  # The recipe has been checked.
-        return LiveWording(encoder, texts)
+        return LiveWording(encoder, texts, augmentation=part.augmentation)
     return KeptWording(encoder, texts, places, words=words)
 
 
@@ -134,7 +136,7 @@ class KeptWording(Wording):
         self._sentence = torch.from_numpy(np.concatenate([part["sentence"] for part in parts]))
         self._words = Ragged.join([(part["words"], part["counts"]) for part in parts]) if words else None
 
-    def batch(self, rows: IntArray) -> TextBatch:
+    def batch(self, rows: IntArray, rng: np.random.Generator | None = None) -> TextBatch:
         """See `Wording`."""
         words, mask = (None, None) if self._words is None else self._words.padded(rows)
         return TextBatch(self._sentence[rows], words, mask)
@@ -154,17 +156,23 @@ class KeptWording(Wording):
 
 
 class LiveWording(Wording):
-    """An encoder that learns."""
+    """An encoder that learns, from captions that may be changed a little each time."""
 
-    def __init__(self, encoder: TextEncoder, texts: Sequence[str]) -> None:
+    def __init__(
+        self, encoder: TextEncoder, texts: Sequence[str], *, augmentation: TextAugmentation | None = None
+    ) -> None:
         super().__init__()
+        self._augmentation = augmentation
         self.network = encoder
         self.dimension = encoder.dimension
         self.texts = tuple(texts)
 
-    def batch(self, rows: IntArray) -> TextBatch:
+    def batch(self, rows: IntArray, rng: np.random.Generator | None = None) -> TextBatch:
         """See `Wording`."""
-        return TextBatch(tokens=self.network.tokenise([self.texts[row] for row in rows]))
+        texts = [self.texts[row] for row in rows]
+        if rng is not None and self._augmentation is not None:
+            texts = [change_caption(text, rng, self._augmentation) for text in texts]
+        return TextBatch(tokens=self.network.tokenise(texts))
 
     def forward(self, batch: TextBatch) -> TextSide:
         """See `Wording`."""

@@ -7,8 +7,9 @@ Shape legend: b batch, t frames, d features, e clip embedding, m memory, w width
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.protocol import AudioFeatures
 from core.captioning.tokenizer import normalise_caption
 from core.captioning.vocabulary import BOS, EOS, PAD, UNK
-from core.captioning.writer import generation_config
-from core.types import IntArray
+from core.captioning.writer import agreed, generation_config
+from core.encoders.efficientat import MobileNetEncoder
+from core.types import FloatArray, IntArray
 from training.captioning.config import AugmentationPart, CaptioningRecipe
-from training.captioning.material import CaptionMaterial
-from training.captioning.relation import SEQUENCE, SUPERPOSITION, related, untruth
+from training.captioning.material import CaptionMaterial, scene_relations
+from training.captioning.relation import Related, infix_and_tail, related, untruth
 from training.captioning.scene import scene_words
+from training.data.augmentation import SpecAugment, draw_mixture
 from training.data.batch import Shard
 from training.distributed import rank, world_size
 from training.losses.caption_cross_entropy import CaptionBatch, CaptionCrossEntropy
@@ -37,6 +40,7 @@ from training.metrics.rouge import rouge_l
 from training.optim import ParameterGroup, decay_groups
 
 _AT_ONCE = 128
+_LARGEST_STRIPE = 0.25
 _SAMPLED = 4
 
 
@@ -52,6 +56,7 @@ class SpokenBatch:
         targets: (b, l) tokens, eos last, then padding.
         untrue_inputs: The same of a caption that is not so, (b, m); None: there is none.
         untrue_targets: See there.
+        ids: Of the clips, two of each scene, for messages.
     """
 
     frames: Tensor
@@ -61,6 +66,7 @@ class SpokenBatch:
     targets: Tensor
     untrue_inputs: Tensor | None = None
     untrue_targets: Tensor | None = None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,24 @@ class CaptioningTask:
         self.decoder = create_decoder(recipe, material)
         self.module: nn.Module = self.decoder
         self._loss = CaptionCrossEntropy(smoothing=recipe.augmentation.smoothing)
+        self._blank = blanking(recipe.augmentation)
         encode = material.vocabulary.encode
         self._tokens = {
             int(row): [tuple(encode(text)) for text in material.clips[row].captions] for row in material.learned
         }
-        self._related = {words: tuple(encode(words)[:-1]) for words in (*SEQUENCE, *SUPERPOSITION)}
+        self._related = {
+            words: tuple(tuple(encode(part)[:-1]) if part else () for part in infix_and_tail(words))
+            for words in scene_relations(recipe)
+        }
+
+    @cached_property
+    def _shares(self) -> dict[int, FloatArray]:
+        """How often each caption of a clip is drawn, where not all are drawn alike; only training asks for it."""
+        sharpness, learned = self.recipe.words.consensus, self.material.learned
+        if not sharpness:
+            return {}
+        captions = [self.material.clips[row].captions for row in learned]
+        return dict(zip(learned.tolist(), consensus_shares(captions, sharpness=sharpness), strict=True))
 
     def steps_per_epoch(self) -> int:
         """See `training.loop.Task`."""
@@ -111,14 +130,19 @@ class CaptioningTask:
             of_scenes, items = batches[int(number)]
             yield self._batch(items[Shard(rank(), world_size()).rows(len(items))], of_scenes=of_scenes)
 
+    def describe(self, batch: SpokenBatch) -> list[str]:
+        """Ids of a batch's clips."""
+        return list(batch.ids)
+
     def loss(self, batch: SpokenBatch) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy to the next word on an augmented batch; of scenes also how much likelier the truth is."""
         augmentation = self.recipe.augmentation
-        frames = striped(batch.frames, augmentation) if self.decoder.training else batch.frames
+        frames = self._blank.train(self.decoder.training)(batch.frames)
         memory, mask = self._hear(frames, batch)
         words = self.decoder.embed(batch.inputs)
         if batch.untrue_inputs is None and augmentation.mixup and float(torch.rand(())) < augmentation.mixup_share:
-            memory, words = mixed(memory, words, alpha=augmentation.mixup)
+            mix = draw_mixture(len(memory), alpha=augmentation.mixup, device=memory.device)
+            memory, words = mix(memory), mix(words)
         logits = self.decoder.decode(memory, mask, words)
         total = self._loss(CaptionBatch(logits, batch.targets))["caption"]
         parts = {"scenes" if batch.untrue_inputs is not None else "clips": float(total.detach())}
@@ -136,8 +160,7 @@ class CaptioningTask:
         memory, mask = self.decoder.hear(AudioFeatures(frames, batch.frame_mask, batch.clip))
         of_scenes = batch.untrue_inputs is not None
         place = torch.arange(mask.shape[1], device=mask.device)
-        first_frame = (1 + self.decoder.stretches) * self.decoder.prefix
-        hidden = place < self.decoder.prefix if of_scenes else place >= first_frame
+        hidden = place < self.decoder.prefix if of_scenes else place >= self.decoder.first_frame
         share = self.recipe.scenes.unprefixed if of_scenes else self.recipe.augmentation.deaf
         return memory, mask & ~(hidden & _drawn(len(mask), share, mask))
 
@@ -164,7 +187,8 @@ class CaptioningTask:
         for begin in range(0, len(rows), _AT_ONCE):
             audio = self.material.sounds.features(rows[begin : begin + _AT_ONCE]).to(device=device)
             found = generate_captions(self.decoder, audio, content_words=vocabulary.content_words(), config=config)
-            written.extend(vocabulary.decode(captions[0].tokens) for captions in found)
+            ordered = agreed(found, vocabulary, sharpness=writing.consensus)
+            written.extend(vocabulary.decode(captions[0].tokens) for captions in ordered)
         return written
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -192,7 +216,9 @@ class CaptioningTask:
         counts = self.material.sounds.frames.counts
         for row in self.material.learned:
             captions = self._tokens[int(row)]
-            yield _Item(int(row), int(counts[row]), captions[int(rng.integers(len(captions)))])
+            shares = self._shares.get(int(row))
+            drawn = rng.integers(len(captions)) if shares is None else rng.choice(len(captions), p=shares)
+            yield _Item(int(row), int(counts[row]), captions[int(drawn)])
 
     def _scenes(self, rng: np.random.Generator) -> Iterator[_Item]:
         made = self.material.scenes
@@ -201,7 +227,7 @@ class CaptioningTask:
         counts = made.sounds.frames.counts
         for number in rng.permutation(len(made.scenes))[: self.recipe.scenes.an_epoch]:
             scene = made.scenes[int(number)]
-            said = scene_words(scene.relation)
+            said = scene_words(scene.relation, front=self.recipe.scenes.front_words)
             words = said[int(rng.integers(len(said)))]
             # Captions stand for themselves by their number here; their tokens are put in once the order is settled.
             told = related(str(scene.first), str(scene.second), words)
@@ -209,11 +235,12 @@ class CaptioningTask:
                 str(row): own[int(rng.integers(len(own)))][:-1]
                 for row, own in ((row, self._tokens[row]) for row in (scene.first, scene.second))
             }
-            tokens, untrue = (
-                (*parts[one.left], *self._related[one.words], *parts[one.right], EOS)
-                for one in (told, untruth(told, rng))
-            )
+            tokens, untrue = (self._scene_tokens(one, parts) for one in (told, untruth(told, rng)))
             yield _Item(int(number), int(counts[number]), tokens, untrue)
+
+    def _scene_tokens(self, told: Related, parts: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        infix, tail = self._related[told.words]
+        return (*parts[told.left], *infix, *parts[told.right], *tail, EOS)
 
     def _batch(self, items: Sequence[_Item], *, of_scenes: bool) -> SpokenBatch:
         rows = np.asarray([item.row for item in items], dtype=np.int64)
@@ -221,10 +248,42 @@ class CaptioningTask:
         audio = (self.material.sounds if made is None else made.sounds).features(rows)
         clip = torch.empty(len(items), 0) if audio.clip is None else audio.clip
         inputs, targets = teacher_forced([item.tokens for item in items])
+        clips = self.material.clips
+        if made is None:
+            ids = tuple(clips[row].id for row in rows)
+        else:
+            pairs = [made.scenes[row] for row in rows]
+            ids = tuple(f"{clips[pair.first].id} with {clips[pair.second].id}" for pair in pairs)
+        batch = SpokenBatch(audio.frames, audio.frame_mask, clip, inputs, targets, ids=ids)
         if made is None or not self.recipe.scenes.untruth_weight:
-            return SpokenBatch(audio.frames, audio.frame_mask, clip, inputs, targets)
-        untrue = teacher_forced([item.untrue for item in items])
-        return SpokenBatch(audio.frames, audio.frame_mask, clip, inputs, targets, *untrue)
+            return batch
+        untrue_inputs, untrue_targets = teacher_forced([item.untrue for item in items])
+        return replace(batch, untrue_inputs=untrue_inputs, untrue_targets=untrue_targets)
+
+
+def consensus_shares(captions: Sequence[Sequence[str]], *, sharpness: float) -> list[FloatArray]:
+    """How often each of a clip's captions is drawn, by its agreement with the clip's others.
+
+    Args:
+        captions: Of each clip, one or more.
+        sharpness: See `training.captioning.config.WordsPart.consensus`.
+
+    Returns:
+        For each clip shares of one.
+    """
+    told = [[normalise_caption(text) for text in own] for own in captions]
+    scores = [np.zeros(len(own)) for own in told]
+    for number in range(max(map(len, told))):
+        rows = [row for row, own in enumerate(told) if len(own) > max(number, 1)]
+        found = cider_d([told[row][number] for row in rows], [_without(told[row], number) for row in rows])
+        for row, score in zip(rows, found.sentences, strict=True):
+            scores[row][number] = score
+    raised = [np.exp(sharpness * (own - own.max())) for own in scores]
+    return [np.asarray(own / own.sum()) for own in raised]
+
+
+def _without(texts: Sequence[str], number: int) -> list[str]:
+    return [*texts[:number], *texts[number + 1 :]]
 
 
 def _dealt(items: list[_Item], size: int, rng: np.random.Generator) -> list[list[_Item]]:
@@ -253,10 +312,15 @@ def create_decoder(recipe: CaptioningRecipe, material: CaptionMaterial) -> Trans
     decoder = PrefixedCaptionDecoder(**options)
     frames, mask = material.sounds.frames.padded(material.learned[::_SAMPLED])
     heard = frames[mask]
+    clip = material.sounds.clip
+    assert clip is not None  # A captioner with a prefix.
+    summaries = clip[material.learned, clip.shape[1] - decoder.summary_dimension :]
     decoder.set_statistics(
         frame_mean=heard.mean(dim=0),
         frame_scale=heard.std(dim=0) + 1e-3,
         clip_mean=material.whole_clips()[material.learned].mean(dim=0),
+        summary_mean=summaries.mean(dim=0) if decoder.summary_dimension else None,
+        summary_scale=summaries.std(dim=0) + 1e-3 if decoder.summary_dimension else None,
     )
     return decoder
 
@@ -275,6 +339,13 @@ def decoder_options(recipe: CaptioningRecipe, material: CaptionMaterial) -> dict
             "prefix": part.prefix,
             "stretches": part.stretches,
         }
+        encoder = material.encoder
+        assert isinstance(encoder, MobileNetEncoder)  # The recipe has been checked.
+        if encoder.trunk.summary_dimension > encoder.trunk.dimension:
+            options |= {
+                "summary_dimension": encoder.trunk.summary_dimension,
+                "summary_dropout": part.summary_dropout,
+            }
     return options
 
 
@@ -287,29 +358,13 @@ def teacher_forced(captions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return inputs.masked_fill(inputs == EOS, PAD), targets
 
 
-def striped(frames: Tensor, part: AugmentationPart) -> Tensor:
-    """Frames (b, t, d) with stripes of time and of features at each clip's own mean (SpecAugment).
-
-    A stripe is a quarter of what there is at most: very short clips stay whole.
-    """
-    blanked = torch.zeros(frames.shape, dtype=torch.bool, device=frames.device)
-    for dim, stripes, widest in (
-        (1, part.time_stripes, part.time_widest),
-        (2, part.feature_stripes, part.feature_widest),
-    ):
-        size = frames.shape[dim]
-        place = torch.arange(size, device=frames.device)
-        for _ in range(stripes):
-            width = torch.randint(min(size // 4, widest) + 1, (len(frames), 1), device=frames.device)
-            start = (torch.rand(len(frames), 1, device=frames.device) * (size - width + 1)).long()
-            stripe = (place >= start) & (place < start + width)
-            blanked |= stripe[:, :, None] if dim == 1 else stripe[:, None, :]
-    return torch.where(blanked, frames.mean(dim=(1, 2), keepdim=True), frames)
-
-
-def mixed(memory: Tensor, words: Tensor, *, alpha: float) -> tuple[Tensor, Tensor]:
-    """Mixup of a batch with itself in another order: lambda = max(l, 1 - l), one for all; targets stay."""
-    drawn = float(torch.distributions.Beta(alpha, alpha).sample())
-    weight = max(drawn, 1 - drawn)
-    order = torch.randperm(len(memory), device=memory.device)
-    return weight * memory + (1 - weight) * memory[order], weight * words + (1 - weight) * words[order]
+def blanking(part: AugmentationPart) -> SpecAugment:
+    """The stripes of a recipe: each holds its clip's own mean, and is a quarter of what there is at most."""
+    return SpecAugment(
+        time_stripes=part.time_stripes,
+        time_width=part.time_widest,
+        feature_stripes=part.feature_stripes,
+        feature_width=part.feature_widest,
+        largest_share=_LARGEST_STRIPE,
+        fill=None,
+    )

@@ -25,7 +25,7 @@ from training.losses.text_caption_matching import CaptionedBatch, complement_sco
 from training.optim import ParameterGroup, decay_groups
 from training.retrieval.config import RetrievalRecipe
 from training.retrieval.evaluate import retrieval_report
-from training.retrieval.material import RetrievalMaterial
+from training.retrieval.material import MaterialError, RetrievalMaterial
 from training.retrieval.model import Heard, RetrievalModel, Worded
 from training.retrieval.sound import SoundBatch, Sounds
 from training.retrieval.wording import TextBatch, TextSide, Wording
@@ -127,6 +127,12 @@ class RetrievalTask:
         captions = [material.captions[row] for row in material.learned]
         shard = Shard(rank(), world_size())
         owners = material.belonging.groups[material.learned].tolist() if data.apart else None
+        pairs = len(captions) if data.sampler == "one" else sum(len(own) for own in captions)
+        if pairs < (world_size() if data.keep_rest else data.batch):
+            raise MaterialError(
+                f"The {pairs} pairs that are learned from do not fill a batch of {data.batch}.",
+                "Set data.batch to fewer, or data.keep_rest to true.",
+            )
         shared = {"batch": data.batch, "seed": self.recipe.seed, "shard": shard, "keep_rest": data.keep_rest}
         if data.sampler == "one":
             return OneCaptionSampler(captions, owners=owners, **shared)  # type: ignore[arg-type]
@@ -145,7 +151,7 @@ class RetrievalTask:
                 torch.from_numpy(clips),
                 torch.from_numpy(drawn.captions),
                 self.model.sounds.batch(clips, rng),
-                self.model.wording.batch(drawn.captions),
+                self.model.wording.batch(drawn.captions, rng),
                 self._generated(clips),
             )
 

@@ -97,8 +97,13 @@ def test_that_captions_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
     write_rows(tmp_path / "caps.csv", header, [["x", "1", "one"], ["y", "1", "other"], ["x", "1", "two"]])
     assert read_captions(str(tmp_path / "caps.csv")).captions == (("one", "two"), ("other",))
     (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no captions"):
-        read_captions(str(tmp_path / "empty.txt"))
+    (tmp_path / "dots.txt").write_text("...\n!\n", encoding="utf-8")
+    for name in ("empty.txt", "dots.txt"):
+        with pytest.raises(DataError, match="no captions"):
+            read_captions(str(tmp_path / name))
+    (tmp_path / "other.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(DataError, match="Save them as UTF-8"):
+        read_captions(str(tmp_path / "other.txt"))
 
 
 def test_that_missing_packages_are_told_with_the_way_to_get_them(

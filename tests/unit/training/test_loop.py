@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import os
 import signal
 import socket
@@ -14,11 +15,13 @@ from pathlib import Path
 import pytest
 import small_task
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from small_task import SmallTask, config
 
 from training.checkpoint import BAD_BATCH_FILE, BEST_FILE, LOG_FILE, STATE_FILE, CheckpointError, load_state
-from training.loop import NonFiniteLossError, fit
+from training.loop import LoopError, NonFiniteLossError, fit, is_finished
+from training.monitor import Monitor
 
 _ROOT = Path(small_task.__file__).resolve().parents[2]
 
@@ -139,6 +142,57 @@ def test_that_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(tmp_pat
     assert (tmp_path / BEST_FILE).is_file()  # The first epoch is kept.
 
 
+class _Vanishing(torch.autograd.Function):
+    """Passes numbers on, and a gradient that is none back."""
+
+    @staticmethod
+    def forward(ctx: object, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers.clone()
+
+    @staticmethod
+    def backward(ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
+        return gradients[0] * float("nan")
+
+
+class BrokenSlope(SmallTask):
+    """One batch has a loss like any other and a gradient that is no number."""
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        total, parts = super().loss(batch)
+        broken = torch.equal(batch["rows"], list(self.batches(1))[2]["rows"])
+        return (_Vanishing.apply(total) if broken else total), parts  # type: ignore[no-untyped-call]
+
+
+def test_that_a_gradient_that_is_no_number_never_reaches_the_weights(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="The gradient of batch 3 in epoch 1 is nan"):
+        fit(BrokenSlope(), config=config(), folder=tmp_path / "one", device="cpu", show=False)
+    task = BrokenSlope(dropout=0.0)
+    fit(task, config=config(nonfinite="skip", epochs=1), folder=tmp_path / "two", device="cpu", show=False)
+    assert all(bool(torch.isfinite(value).all()) for value in load_file(tmp_path / "two" / BEST_FILE).values())
+    saved = load_state(tmp_path / "two" / BAD_BATCH_FILE)
+    assert saved is not None
+    assert (saved["epoch"], saved["batch"]) == (1, 2)
+
+
+def test_that_a_run_that_stopped_at_such_a_batch_can_go_on_without_it(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="up to epoch 1 is kept"):
+        fit(SmallTask(broken_at=(2, 1)), config=config(), folder=tmp_path, device="cpu", show=False)
+    assert not is_finished(tmp_path)
+    fit(SmallTask(broken_at=(2, 1)), config=config(nonfinite="skip"), folder=tmp_path, device="cpu", show=False)
+    assert is_finished(tmp_path)
+    assert len(log_of(tmp_path)) == 4
+
+
+def test_that_each_process_of_several_saves_its_share_of_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.loop.rank", lambda: 1)
+    with pytest.raises(NonFiniteLossError, match=r"bad_batch-1\.pt"):
+        fit(SmallTask(broken_at=(1, 0)), config=config(), folder=tmp_path, device="cpu", show=False)
+    assert (tmp_path / "bad_batch-1.pt").is_file()
+    assert not (tmp_path / BAD_BATCH_FILE).exists()
+
+
 def test_that_such_batches_are_skipped_within_the_limit(tmp_path: Path) -> None:
     settings = config(nonfinite="skip", nonfinite_limit=1)
     result = fit(SmallTask(broken_at=(2, 1)), config=settings, folder=tmp_path / "one", device="cpu", show=False)
@@ -192,3 +246,38 @@ def test_that_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     assert [event.value for event in events.Scalars("epoch/error")] == pytest.approx(
         [float(row["error"]) for row in log_of(tmp_path)]
     )
+
+
+def test_that_the_bar_tells_epoch_loss_rate_and_time_left() -> None:
+    with Monitor(None, total=8, show=True) as monitor:
+        monitor.begin(2, 4)
+        monitor.advance(loss=0.25, rate=2.0)
+        console = Console(record=True, width=160, file=io.StringIO())
+        console.print(monitor._progress)
+    told = console.export_text()
+    assert "epoch 2" in told
+    assert "5/8" in told
+    assert "loss 0.2500, 2.0 batches/s, left" in told
+
+
+def test_that_a_folder_that_takes_no_events_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tensorboard, "SummaryWriter", full)
+    result = fit(SmallTask(), config=config(tensorboard=True), folder=tmp_path, device="cpu", show=False)
+    assert result.epoch == len(log_of(tmp_path)) == 4
+    assert "no TensorBoard events" in caplog.text
+
+
+def test_that_a_figure_that_is_not_there_and_a_device_that_is_not_there_are_told(tmp_path: Path) -> None:
+    wanted = config(monitor={"name": "map", "direction": "max"})
+    with pytest.raises(LoopError, match=r"no validation figure 'map'.*one of: error"):
+        fit(SmallTask(), config=wanted, folder=tmp_path, device="cpu", show=False)
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(LoopError, match=device):
+            fit(SmallTask(), config=config(), folder=tmp_path, device=device, show=False)

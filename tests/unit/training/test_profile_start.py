@@ -37,3 +37,15 @@ def test_that_fresh_heads_score_without_training() -> None:
         normalize(text_profile(sentences, names, temperature=0.03), dim=-1) @ normalize(logits.sigmoid(), dim=-1).T
     )
     assert torch.allclose(scores, expected, atol=1e-5)
+
+
+def test_that_a_sound_unlike_any_other_is_answered_as_one_at_the_limit() -> None:
+    torch.manual_seed(0)
+    head = ProfileAudioHead(trunk_dimension=6, classes=4, dimension=4, hidden=8, input_limit=2.0).eval()
+    torch.nn.init.normal_(head.residual[-1].weight)
+    logits = torch.zeros(2, 4)
+    with torch.inference_mode():
+        at_the_limit, beyond = head(torch.full((2, 6), 2.0) * torch.tensor([[1.0], [50.0]]), logits)
+        inside = head(torch.full((1, 6), 1.0), logits[:1])[0]
+    torch.testing.assert_close(beyond, at_the_limit)
+    assert float((inside - at_the_limit).abs().max()) > 1e-3

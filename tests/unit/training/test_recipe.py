@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from training.checkpoint import STATE_FILE, CheckpointError
 from training.config import RecipeError, load_recipe, recipe_path
+from training.recipe import check_folder, load_any, save_recipe
 
 
 @pytest.fixture
@@ -56,3 +58,15 @@ def test_that_no_recipe_names_a_place_on_somebodys_disk(recipe_file: Path) -> No
     for path in recipe_file.parent.glob("*.yaml"):
         assert "/home" not in path.read_text(encoding="utf-8")
         assert "../" not in path.read_text(encoding="utf-8")
+
+
+def test_that_a_folder_is_taken_by_one_recipe_alone(tmp_path: Path) -> None:
+    name = recipe_path("small/mei-nt-xent")
+    check_folder(load_any(name), tmp_path)  # A new one.
+    save_recipe(load_any(name), tmp_path)
+    (tmp_path / STATE_FILE).write_bytes(b"anything")
+    check_folder(load_any(name, ["loop.save_every_steps=5", "loop.nonfinite=skip", "description=Other."]), tmp_path)
+    with pytest.raises(CheckpointError, match=r"loss\.options\.temperature is 0\.07 there and not 0\.1"):
+        check_folder(load_any(name, ["loss.options.temperature=0.1"]), tmp_path)
+    with pytest.raises(CheckpointError, match=r"data\.learned is None there and not 5"):
+        check_folder(load_any(name, ["data.learned=5"]), tmp_path)

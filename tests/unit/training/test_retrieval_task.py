@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from training.data.dataset import Clip
+from training.data.dataset import Clip, DataError
 from training.evaluate import CaptionQueries
+from training.measure import figures_of
 from training.recipe import PaperRow, load_any, recipe_path, save_recipe
 from training.retrieval.config import DataPart
 from training.retrieval.evaluate import retrieval_report
 from training.retrieval.material import MaterialError, learned_rows, number, read_generated
 from training.retrieval.ragged import Ragged
+from training.start import CLASS_LABELS_FILE, TextDataError, read_class_names
 from training.table import ReportError, Row, collect, markdown, table_csv, write_report
 from training.tasks.retrieval import Teachers
 
@@ -64,6 +68,36 @@ def test_that_a_damaged_captions_file_is_told(tmp_path: Path) -> None:
         read_generated(tmp_path)
 
 
+def test_that_captions_with_odd_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": key, "caption": f"a dog\u2028barks {key}"}, ensure_ascii=False) for key in "ab"]
+    (tmp_path / "captions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    assert read_generated(tmp_path) == {key: f"a dog\u2028barks {key}" for key in "ab"}
+
+
+def test_that_class_names_are_read_from_a_table_with_a_byte_order_mark(tmp_path: Path) -> None:
+    table = 'display_name,index\n"Dog, barking",0\nRain,1\n'
+    (tmp_path / CLASS_LABELS_FILE).write_text(table, encoding="utf-8-sig")
+    assert read_class_names(tmp_path) == ["Dog, barking", "Rain"]
+    (tmp_path / CLASS_LABELS_FILE).write_text("name\nDog\n", encoding="utf-8")
+    with pytest.raises(TextDataError, match="display_name"):
+        read_class_names(tmp_path)
+
+
+def test_that_a_split_of_any_data_set_can_be_measured() -> None:
+    clips = [clip("a", ("dog",), split="test"), clip("b", ("rain",), split="test"), clip("c", ("dog",))]
+
+    def scorer(texts: Sequence[str], sounds: Sequence[Clip]) -> np.ndarray:
+        return np.asarray([[float(text in sound.captions) for sound in sounds] for text in texts], dtype=np.float32)
+
+    found = figures_of(scorer, clips)
+    assert (found.clips, found.queries, found.by_category) == (2, 2, {})
+    assert found.figures["map_at_10"] == found.figures["a2t_recall_at_1"] == 1.0
+    kinds = [replace(one, category=one.captions[0]) for one in clips]
+    assert {name: own.queries for name, own in figures_of(scorer, kinds).by_category.items()} == {"dog": 1, "rain": 1}
+    with pytest.raises(DataError, match="no clips of the split valid"):
+        figures_of(scorer, clips, "valid")
+
+
 def test_that_ragged_items_come_back_padded() -> None:
     rows = np.arange(12, dtype=np.float16).reshape(6, 2)
     ragged = Ragged(rows, np.asarray([1, 3, 2]))
@@ -97,9 +131,11 @@ def test_that_figures_count_both_ways() -> None:
     assert figures["recall_sum"] == pytest.approx(0.75 + 1 + 1 + 1 + 1 + 1)
 
 
-def finished(folder: Path, seed: int, value: float, *, recipe: str = "mei/clotho-tuned-nt-xent") -> None:
+def finished(
+    folder: Path, seed: int, value: float, *, recipe: str = "mei/clotho-tuned-nt-xent", data: str | None = None
+) -> None:
     save_recipe(load_any(recipe_path(recipe), [f"seed={seed}"]), folder)
-    figures = {"map_at_10": value, "recall_at_1": value / 2}
+    figures = {"map_at_10": value, "recall_at_1": value / 2, **({} if data is None else {"data": data})}
     (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
@@ -118,6 +154,34 @@ def test_that_a_report_joins_seeds_and_shows_the_papers_figures(tmp_path: Path) 
     lines = (tmp_path / "report" / "report.csv").read_text(encoding="utf-8").splitlines()
     assert any(line.startswith("run0,our sounds,recall_at_1,3,0.150000,0.050000,Mei et al. 2022") for line in lines)
     assert (tmp_path / "report" / "report.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_that_each_row_says_on_which_data_it_was_measured(tmp_path: Path) -> None:
+    finished(tmp_path / "here" / "run", 0, 0.2, data="Clotho")
+    finished(tmp_path / "there" / "run", 1, 0.4, data="doors")
+    rows = collect([tmp_path])
+    assert [(row.data, row.figures["map_at_10"]) for row in rows] == [("Clotho", [0.2]), ("doors", [0.4])]
+    write_report(rows, tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "| run | Clotho | 1 | 20.0 |" in text
+    assert "| run | doors | 1 | 40.0 |" in text
+    assert "| everything |" in markdown(rows, data="everything")
+
+
+def test_that_a_plot_has_a_bar_for_each_row_and_a_mark_for_the_papers(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    paper = PaperRow(paper="p", figures={"recall_at_1": 0.9})
+    rows = [Row("same", {"recall_at_1": [0.2, 0.3]}, paper, "a"), Row("same", {"recall_at_1": [0.5]}, None, "b")]
+    write_report(rows, tmp_path, data="")
+    picture = imread(tmp_path / "report.png")[:, :, :3]
+
+    def rows_of(colour: tuple[float, float, float]) -> np.ndarray:
+        return np.flatnonzero((np.abs(picture - np.asarray(colour)) < 0.02).all(axis=2).any(axis=1))
+
+    bars, marks = rows_of((0x5B / 255, 0x7F / 255, 0x95 / 255)), rows_of((0xB5 / 255, 0x55 / 255, 0x2B / 255))
+    assert len(bars[1:][np.diff(bars) > 1]) == 1, "two bars, apart from each other"
+    assert marks.min() < bars.max()
 
 
 def test_that_ensembles_of_other_sizes_are_rows_of_their_own(tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ _SETTINGS = (
     "data.duplicate_similarity=1.0",
     "trunk.shortest_s=0.3",
     "trunk.taps=[9, 14]",
+    "trunk.mel_summary=true",
     "head.input_dropout=0.0",
+    "head.input_limit=2.0",
+    "loop.average=0.5",
     "head.dimension=32",
     "head.hidden=32",
     "head.dropout=0.0",
@@ -100,7 +103,7 @@ def set_batch_norms(trunk: MobileNetTrunk) -> None:
 
 def small_towers() -> Towers:
     torch.manual_seed(0)
-    trunk = create_encoder("mn04", taps=(9, 14)).trunk
+    trunk = create_encoder("mn04", taps=(9, 14), mel_summary=True).trunk
     assert isinstance(trunk, MobileNetTrunk)
     set_batch_norms(trunk)
     vocabulary = {"[UNK]": 0, **{word: row for row, word in enumerate(_WORDS, start=1)}}

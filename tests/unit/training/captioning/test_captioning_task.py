@@ -12,6 +12,7 @@ from small_model import DIMENSION, drawn_encoder, small_parts
 from core.captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 from training.captioning.config import CaptioningRecipe
 from training.captioning.material import CaptionMaterial, SceneSet, known_words
+from training.captioning.relation import SEQUENCE, SUPERPOSITION
 from training.captioning.scene import Scene
 from training.captioning.sound import KeptSounds
 from training.data.dataset import Clip
@@ -19,9 +20,9 @@ from training.retrieval.ragged import Ragged
 from training.tasks.captioning import (
     AugmentationPart,
     CaptioningTask,
+    blanking,
+    consensus_shares,
     log_probability,
-    mixed,
-    striped,
     teacher_forced,
 )
 
@@ -77,7 +78,7 @@ def material() -> CaptionMaterial:
         )
         for number, kind in enumerate(kinds)
     )
-    words = known_words(clips, least=1, scenes=True)
+    words = known_words(clips, least=1, relations=(*SEQUENCE, *SUPERPOSITION))
     scenes = tuple(Scene(number, number + 1, "sequence", number) for number in range(6))
     encoder = drawn_encoder(0.4)
     return CaptionMaterial(
@@ -142,21 +143,42 @@ def test_that_inputs_are_the_targets_one_word_later() -> None:
 
 def test_that_stripes_blank_at_most_what_they_may() -> None:
     torch.manual_seed(0)
-    part = AugmentationPart(time_stripes=2, time_widest=3, feature_stripes=0)
+    blank = blanking(AugmentationPart(time_stripes=2, time_widest=3, feature_stripes=0))
     frames = torch.randn(16, 20, 4)
-    changed = (striped(frames, part) != frames).any(dim=2).sum(dim=1)
+    changed = (blank(frames) != frames).any(dim=2).sum(dim=1)
     assert int(changed.max()) <= 6
     assert int(changed.sum()) > 0
     short = torch.randn(4, 3, 4)
-    assert torch.equal(striped(short, part), short)
+    assert torch.equal(blank(short), short)
 
 
-def test_that_mixup_keeps_more_than_half_of_each() -> None:
-    torch.manual_seed(0)
-    memory = torch.eye(6)[:, None]
-    mixture, words = mixed(memory, memory.clone(), alpha=0.4)
-    assert torch.equal(mixture, words)
-    assert all(float(mixture[row, 0, row]) >= 0.5 for row in range(6))
+def test_that_a_batch_is_changed_while_training_alone_and_as_the_seed_says(material: CaptionMaterial) -> None:
+    augmented = {"mixup": 0.4, "time_stripes": 2, "time_widest": 2, "feature_stripes": 2, "feature_widest": 8}
+    task = CaptioningTask(recipe(augmentation={"smoothing": 0.0, **augmented}), material)
+    batch = next(batch for batch in task.batches(1) if batch.untrue_inputs is None)
+
+    def loss(seed: int) -> float:
+        torch.manual_seed(seed)
+        return float(task.loss(batch)[0].detach())
+
+    task.module.train()
+    assert loss(0) == loss(0) != loss(1)
+    striped = CaptioningTask(recipe(augmentation={"smoothing": 0.0, **augmented, "mixup": 0.0}), material)
+    bare = CaptioningTask(recipe(), material)
+    for other in (striped, bare):
+        other.module.load_state_dict(task.module.state_dict())
+        other.module.eval()
+    assert float(striped.loss(batch)[0].detach()) == float(bare.loss(batch)[0].detach())
+
+
+def test_that_a_batch_names_its_clips_and_both_of_each_scene(material: CaptionMaterial) -> None:
+    task = CaptioningTask(recipe(), material)
+    told = [task.describe(batch) for batch in task.batches(1)]
+    of_scenes = [own for own in told if " with " in own[0]]
+    assert [len(own) for own in of_scenes] == [4]
+    assert {part for name in of_scenes[0] for part in name.split(" with ")} <= {str(row) for row in range(7)}
+    others = [name for own in told if own not in of_scenes for name in own]
+    assert sorted(others, key=int) == [str(row) for row in range(18)]
 
 
 def test_that_a_captions_probability_leaves_padding_out() -> None:
@@ -178,3 +200,24 @@ def test_that_a_captions_probability_leaves_padding_out() -> None:
 def test_that_a_recipe_that_cannot_be_is_refused(changed: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         recipe(**changed)
+
+
+def test_that_captions_that_agree_are_drawn_more_often() -> None:
+    clips = [
+        ("a dog barks", "a dog barks loudly", "something odd"),
+        ("rain falls", "rain falls down", "heavy rain falls"),
+        ("a door slams",),
+    ]
+    shares = consensus_shares(clips, sharpness=1.0)
+    assert [pytest.approx(1.0)] * 3 == [float(own.sum()) for own in shares]
+    assert shares[0][2] < min(shares[0][:2])
+    assert shares[2].tolist() == [1.0]
+    even = consensus_shares(clips, sharpness=0.0)
+    assert even[0] == pytest.approx([1 / 3] * 3)
+
+
+def test_that_a_recipe_may_prefer_what_captions_agree_on(material: CaptionMaterial) -> None:
+    task = CaptioningTask(recipe(words={"consensus": 1.0}), material)
+    first, again = (list(task.batches(1)) for _ in range(2))
+    assert sum(len(batch.targets) for batch in first) == 18 + 4
+    assert all(torch.equal(one.targets, other.targets) for one, other in zip(first, again, strict=True))

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.captioning.relation import SEQUENCE, SUPERPOSITION, join, related, replacements, take_apart, untruth
+from training.captioning.relation import (
+    FRONT,
+    SEQUENCE,
+    SUPERPOSITION,
+    join,
+    related,
+    replacements,
+    take_apart,
+    untruth,
+)
 
 
 @pytest.mark.parametrize("words", [*SEQUENCE, *SUPERPOSITION])
@@ -44,3 +53,25 @@ def test_that_an_untruth_is_never_the_truth(words: str) -> None:
     said = {untruth(truth, rng).text() for _ in range(50)}
     assert truth.text() not in said
     assert len(said) > 1
+
+
+@pytest.mark.parametrize("words", FRONT)
+def test_that_what_stands_in_front_comes_apart_again(words: str) -> None:
+    told = related("a dog barks", "rain falls", words)
+    assert take_apart(told.text(), front=True) == told
+    assert (told.first, told.second, told.relation) == ("a dog barks", "rain falls", "superposition")
+    assert take_apart(told.inverted().text(), front=True) == told.inverted()
+    assert untruth(told, np.random.default_rng(0)) == told.inverted()
+
+
+def test_that_the_background_is_named_last() -> None:
+    assert join("a dog barks", "rain falls", "while ... in the background") == (
+        "a dog barks while rain falls in the background"
+    )
+    assert join("a dog barks", "rain falls", "faintly behind") == "rain falls faintly behind a dog barks"
+
+
+def test_that_only_who_asks_for_it_hears_of_the_front() -> None:
+    told = take_apart("a dog barks while rain falls in the background")
+    assert told == related("a dog barks", "rain falls in the background", "while")
+    assert take_apart("a dog barks in front of a house") is None

@@ -102,3 +102,33 @@ def test_that_every_pair_of_captions_tells_the_scene() -> None:
     told = scene_captions(Scene(0, 1, "sequence", 0), CLIPS, "after")
     assert told[0] == "sound 1 after sound 0"
     assert len(told) == 4
+
+
+def test_that_the_front_is_as_much_louder_as_is_wanted() -> None:
+    for seed in range(5):
+        scene = Scene(0, 1, "superposition", seed, front_db=(20.0, 20.0))
+        sound = compose(tone(500), tone(2000), scene, sample_rate_hz=RATE_HZ)
+        lead_db = 10 * np.log10(power_at(sound, 500) / power_at(sound, 2000))
+        assert lead_db == pytest.approx(20.0, abs=0.5)
+
+
+def test_that_what_is_far_away_is_dull_and_no_louder() -> None:
+    rng = np.random.default_rng(0)
+    hiss = rng.normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
+    near, far = (
+        compose(tone(100, 2.0), hiss, Scene(0, 1, "superposition", 4, (6.0, 6.0), far), sample_rate_hz=RATE_HZ)
+        for far in (False, True)
+    )
+    treble = [float(np.square(np.abs(np.fft.rfft(sound[: 2 * RATE_HZ]))[6500:]).sum()) for sound in (near, far)]
+    assert treble[1] < 0.85 * treble[0]
+    assert np.abs(far).max() <= 0.981
+
+
+def test_that_some_backgrounds_are_far_away_and_the_other_draws_stay() -> None:
+    plain, far = (
+        draw_scenes(CLIPS, range(3), count=40, superposed=1.0, rng=np.random.default_rng(1), far=share)
+        for share in (0.0, 1.0)
+    )
+    assert not any(scene.far for scene in plain)
+    assert all(scene.far for scene in far)
+    assert plain[0].seed == far[0].seed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,24 @@ def test_that_a_damaged_line_is_named(tmp_path: Path, line: str, reason: str) ->
     path.write_text(path.read_text(encoding="utf-8") + line, encoding="utf-8")
     with pytest.raises(DataError, match=reason):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("count", [3, 5, 12, 200])
+def test_that_drawn_splits_are_never_empty_and_do_not_depend_on_the_order(tmp_path: Path, count: int) -> None:
+    lines = [{"file": f"{number}.wav", "captions": ["a sound"]} for number in range(count)]
+    write_manifest_lines(tmp_path, lines)
+    clips = read_manifest(tmp_path)
+    splits = {clip.id: clip.split for clip in clips}
+    assert set(splits.values()) == {"train", "valid", "test"}
+    assert Counter(splits.values())["train"] >= count // 2 or count == 3
+    write_manifest_lines(tmp_path, lines[::-1])
+    assert {clip.id: clip.split for clip in read_manifest(tmp_path)} == splits
+
+
+def test_that_splits_that_somebody_told_stay_as_they_are(tmp_path: Path) -> None:
+    lines = [{"file": f"{number}.wav", "captions": ["a sound"], "split": "train"} for number in range(5)]
+    write_manifest_lines(tmp_path, lines)
+    assert {clip.split for clip in read_manifest(tmp_path)} == {"train"}
 
 
 def test_that_a_written_manifest_reads_as_the_same_clips(tmp_path: Path) -> None:

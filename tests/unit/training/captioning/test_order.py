@@ -1,0 +1,133 @@
+"""The judgement of order on sounds whose parts are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.captioning.card import OrderFit
+from core.types import FloatArray, IntArray
+from training.captioning.order import OrderedLoss, loud_and_soft, pause_db, quietest_near, sharpest_change
+from training.captioning.order_fit import fit_order
+from training.captioning.relation import SEQUENCE, join
+from training.perturb import PAPER, Contrast, accuracies, contrasts
+
+RATE_HZ = 8000
+KINDS = 6
+
+
+def test_that_a_scene_is_cut_where_it_changes() -> None:
+    rng = np.random.default_rng(0)
+    frames = np.concatenate([rng.normal(0, 1, (5, 8)), rng.normal(4, 1, (9, 8))]).astype(np.float32)
+    place, share = sharpest_change(frames)
+    assert place == 5
+    assert share > 0.5
+    assert sharpest_change(rng.normal(0, 1, (14, 8)).astype(np.float32))[1] < 0.5
+
+
+def test_that_a_single_frame_has_no_parts() -> None:
+    assert sharpest_change(np.ones((1, 8), dtype=np.float32)) == (1, 0.0)
+
+
+def test_that_the_cut_falls_into_the_pause_nearby() -> None:
+    samples = np.ones(2 * RATE_HZ, dtype=np.float32)
+    samples[9000:9600] = 0.0
+    assert 9000 <= quietest_near(samples, 8000, RATE_HZ) < 9600
+    assert 0 < quietest_near(np.ones(10, dtype=np.float32), 10, RATE_HZ) < 10
+
+
+def test_that_a_pause_is_as_deep_as_it_is_soft() -> None:
+    samples = np.ones(2 * RATE_HZ, dtype=np.float32)
+    assert pause_db(samples, RATE_HZ, RATE_HZ) == pytest.approx(0.0, abs=1e-6)
+    samples[RATE_HZ - 400 : RATE_HZ + 400] = 0.1
+    assert pause_db(samples, RATE_HZ, RATE_HZ) == pytest.approx(20.0, abs=0.5)
+    samples[RATE_HZ - 400 : RATE_HZ + 400] = 0.0
+    assert pause_db(samples, RATE_HZ, RATE_HZ) == 30.0
+
+
+def test_that_louder_and_softer_moments_are_told_apart() -> None:
+    samples = np.tile(np.repeat(np.asarray([1.0, 0.1], dtype=np.float32), RATE_HZ // 2), 2)
+    louder, softer = loud_and_soft(samples, RATE_HZ)
+    assert len(louder) == len(softer) == RATE_HZ
+    assert (louder.min(), softer.max()) == (1.0, pytest.approx(0.1))
+    assert all(len(part) for part in loud_and_soft(np.ones(1, dtype=np.float32), RATE_HZ))
+
+
+class _Scenes:
+    def __init__(self, change: FloatArray) -> None:
+        self.change = change
+
+
+class Hearing:
+    """A witness who hears two drawn sounds in each scene, with some doubt; its words know nothing of order."""
+
+    def __init__(self, scenes: list[tuple[int, int, bool]], doubt: float) -> None:
+        self._rng = np.random.default_rng(1)
+        self._known = scenes
+        self._doubt = doubt
+        change = np.asarray(
+            [[0.7 if follows else 0.3, 0.1 if follows else 0.8, 2.0 * follows] for _, _, follows in scenes]
+        )
+        self.scenes = _Scenes((change + self._rng.normal(0, 0.05, change.shape)).astype(np.float32))
+
+    def words(self, rows: IntArray, captions: list[str]) -> FloatArray:
+        return np.asarray([-len(text.split()) for text in captions], dtype=np.float32)
+
+    def told(self, rows: IntArray, propositions: list[str]) -> FloatArray:
+        fits = np.zeros((len(rows), 5), dtype=np.float32)
+        for place, (row, text) in enumerate(zip(rows, propositions, strict=True)):
+            first, second, follows = self._known[row]
+            said = {int(word[1:]) for word in text.split() if word.startswith("k")}
+            loud = (first in said) * 1.0
+            soft = (second in said) * (1.0 if follows else 0.5)
+            parts = [loud, soft] if follows else [loud + soft, loud + soft]
+            fits[place] = [loud + soft, *parts, *([loud + soft] * 2 if follows else [loud, soft])]
+        return fits + self._rng.normal(0, self._doubt, fits.shape).astype(np.float32)
+
+    meant = told
+
+
+def drawn(count: int, seed: int) -> list[tuple[int, int, bool]]:
+    rng = np.random.default_rng(seed)
+    pairs = [rng.permutation(KINDS)[:2] for _ in range(count)]
+    return [(int(pair[0]), int(pair[1]), bool(rng.random() < 0.6)) for pair in pairs]
+
+
+def judged(scenes: list[tuple[int, int, bool]]) -> tuple[list[str], list[Contrast]]:
+    rng = np.random.default_rng(0)
+    captions = []
+    for first, second, follows in scenes:
+        words = SEQUENCE if follows else ("as", "while")
+        captions.append(join(f"a k{first} sounds", f"the k{second} rings", words[int(rng.integers(len(words)))]))
+    return captions, [test for row, text in enumerate(captions) for test in contrasts(row, text, rng)]
+
+
+@pytest.fixture(scope="module")
+def fit() -> OrderFit:
+    scenes = drawn(200, seed=2)
+    captions, tests = judged(scenes)
+    scores = np.random.default_rng(3).normal(size=(200, 200)).astype(np.float32) + 2 * np.eye(200, dtype=np.float32)
+    return fit_order(Hearing(scenes, 0.2), captions, tests, scores, top=8)  # type: ignore[arg-type]
+
+
+def test_that_what_was_fitted_judges_other_scenes(fit: OrderFit) -> None:
+    scenes = drawn(200, seed=4)
+    _, tests = judged(scenes)
+    found = accuracies(OrderedLoss(Hearing(scenes, 0.2), fit), tests)  # type: ignore[arg-type]
+    assert set(found) == set(PAPER)
+    assert all(accuracy.share > 0.85 for accuracy in found.values())
+
+
+def test_that_a_witness_who_hears_nothing_tells_no_order(fit: OrderFit) -> None:
+    scenes = drawn(300, seed=5)
+    _, tests = judged(scenes)
+    deaf = Hearing([(KINDS, KINDS, follows) for _, _, follows in scenes], 0.2)
+    found = accuracies(OrderedLoss(deaf, fit), tests)  # type: ignore[arg-type]
+    assert all(abs(found[name].share - 0.5) < 0.12 for name in ("invert/seq", "invert/sup", "replace/BAT"))
+
+
+def test_that_a_caption_of_one_sound_is_judged_by_its_fit(fit: OrderFit) -> None:
+    scenes = [(0, 1, True), (2, 3, True)]
+    loss = OrderedLoss(Hearing(scenes, 0.0), fit)  # type: ignore[arg-type]
+    own, other = loss(np.asarray([0, 1]), ["a k0 sounds", "a k0 sounds"])
+    assert own < other

@@ -432,12 +432,13 @@ def assess(
     model: Annotated[Path, typer.Argument(help="Folder of a search model.")],
     data: Data,
     threads: Threads = 1,
+    picture: Annotated[Path | None, typer.Option(help="Draw which kinds of sound are taken for which (PNG).")] = None,
 ) -> None:
     """What a user meets: short questions, negatives, moments, examples, on the test split."""
     from training.assess.command import assess as measure
 
     torch.set_num_threads(threads)
-    measure(model, data, _console)
+    measure(model, data, _console, picture=picture)
 
 
 @app.command("report")

@@ -14,6 +14,7 @@ from core.encoders.relevance import Relevance
 from core.search.engine import RELEVANCE_CUT
 from core.types import FloatArray
 from training.assess.absent import AS_SENTENCE, claim_figures, kept_matches, read_absent, truly_absent
+from training.assess.confusion import confusion, plot_confusion
 from training.assess.example import example_figures
 from training.assess.moment import KINDS, make_scenes, moment_figures
 from training.assess.negative import negative_figures, read_negatives
@@ -28,18 +29,22 @@ NOT_TAKES = ("fredbuhl/EmoGator",)
 _SCENES = 60
 
 
-def assess(model: Path, data: Path, console: Console) -> None:
+def assess(model: Path, data: Path, console: Console, *, picture: Path | None = None) -> None:
     """Measure a model on the test split of a corpus and print a table.
 
     Args:
         model: Folder of the model.
         data: Folder of the corpus.
         console: Where it is printed.
+        picture: Gets a picture of the kinds of sound that are taken for one another.
     """
     encoder = load_dual_encoder(model, device="cpu")
     embedder = EncoderEmbedder(encoder)
     clips = [clip for clip in read_manifest(data) if clip.split == "test"]
     sounds = embedder.sounds(clips)
+    if picture is not None:
+        queries = caption_queries(clips)
+        plot_confusion(confusion(embedder.texts(queries.texts) @ sounds.T, queries.carried, clips), picture)
     table = Table("what", "figure", "over", title=encoder.card.id)
 
     questions = read_questions()

@@ -73,6 +73,7 @@ def two_processes(tmp_path_factory) -> list[dict]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_that_two_processes_learn_what_one_learns_from_the_whole_batch(two_processes, name):
     value, gradients = learn(name, slice(0, ROWS))

@@ -43,6 +43,7 @@ def finish(process: subprocess.Popen[bytes], code: int) -> None:
     assert process.returncode == code, told.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch", "every"), [(3, 0), (5, 2)])
 def test_that_a_killed_run_goes_on_and_makes_the_same_model(batch: int, every: int, tmp_path: Path) -> None:
     fit(SmallTask(), config=config(save_every_steps=every), folder=tmp_path / "whole", device="cpu", show=False)
@@ -53,6 +54,7 @@ def test_that_a_killed_run_goes_on_and_makes_the_same_model(batch: int, every: i
     assert (tmp_path / "killed" / BEST_FILE).read_bytes() == (tmp_path / "whole" / BEST_FILE).read_bytes()
 
 
+@pytest.mark.slow
 def test_that_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     fit(SmallTask(dropout=0.0), config=config(), folder=tmp_path / "one", device="cpu", show=False)
     with socket.socket() as free:

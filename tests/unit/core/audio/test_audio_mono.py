@@ -106,6 +106,7 @@ def test_that_a_part_ends_where_the_file_ends(tmp_path: Path) -> None:
         read_mono(path, sample_rate_hz=48_000, span=Span(3.0, 4.0))
 
 
+@pytest.mark.slow
 def test_that_ten_hours_stream_in_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     frames = 10 * 3600 * 8_000

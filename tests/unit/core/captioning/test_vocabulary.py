@@ -99,6 +99,7 @@ def test_that_only_stopwords_may_come_again():
     assert len(STOPWORDS) == 179
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_that_real_captions_survive_encoding_and_decoding():
     folder = shared_folder()

@@ -101,6 +101,7 @@ def test_that_the_command_reads_clotho_without_looking_at_files(tmp_path: Path) 
     assert "Clotho" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_that_the_corpus_has_the_hours_of_its_readme(corpus_folder: Path) -> None:
     found = describe(load_dataset(corpus_folder))

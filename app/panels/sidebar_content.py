@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +173,7 @@ def _saved_nodes(content: LibraryContent) -> list[Node]:
 
 
 def _ucs_nodes(rows: Sequence[UcsCount]) -> list[Node]:
-    by_category: Callable[[UcsCount], str] = lambda row: row.category  # noqa: E731
+    by_category = attrgetter("category")
     nodes = []
     for category, found in groupby(sorted(rows, key=by_category), by_category):
         members = tuple(found)

@@ -103,14 +103,20 @@ PARTS: dict[str, Part] = {
                 "tymofieiev-mean",
                 "tymofieiev-tap",
             ),
-            *_runs("tymofieiev-tap-dropout", "tymofieiev-tuned", "tymofieiev-tuned-slower", seeds=2),
+            *_runs(
+                "tymofieiev-tap-dropout",
+                "tymofieiev-tuned",
+                "tymofieiev-tuned-slower",
+                "tymofieiev-tuned-faster",
+                seeds=2,
+            ),
         ),
     ),
     "xin-hci": Part(
         "Hierarchical interaction (Xin and Zou)",
         (
             *_runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
-            *_runs("xin-hci-cs-whole", "xin-hci-all-whole", seeds=2),
+            *_runs("xin-hci-cs-whole", "xin-hci-sp-whole", "xin-hci-all-whole", seeds=2),
         ),
     ),
     "xin-ac": Part(
@@ -120,11 +126,13 @@ PARTS: dict[str, Part] = {
             *_runs("xin-ac-none", "xin-ac-da"),
             *_runs("xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
             *_runs("xin-ac-none-whole", "xin-ac-da-whole", seeds=2),
+            *_runs("xin-captioner-richer", seeds=1),
+            *_runs("xin-ac-da-richer", "xin-ac-fi-richer", "xin-ac-tcm-richer", "xin-ac-hci-richer", seeds=2),
         ),
     ),
     "labbe": Part(
         "A captioner as retriever, and perturbed captions (Labbé et al. 2023)",
-        _runs("labbe", "labbe-scenes", seeds=1),
+        _runs("labbe", "labbe-scenes", seeds=2),
     ),
 }
 

@@ -34,7 +34,8 @@ test: lint
 bench: $(READY)
 	@$(BIN)/python tests/benchmarks/run.py
 
-# The small version of every published row, on the corpus; PART=mei runs one paper's. It goes on where it was stopped.
+# The small version of every published row, on the corpus; PART=mei runs one paper's, PART=tried what was tried where a
+# finding does not show. It goes on where it was stopped.
 study: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training study --data $(SHARED)/corpus --out .cache/study \
 		--cache .cache/features --part $(or $(PART),all) --jobs $(or $(JOBS),2) --document docs/study.md

@@ -441,6 +441,28 @@ def assess(
     measure(model, data, _console, picture=picture)
 
 
+@app.command("leave-out")
+def leave_out_sources(
+    recipe: Name,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the runs, one for each source and one with all.")],
+    texts: Texts = None,
+    trunk: Trunk = None,
+    sentences: Sentences = None,
+    cache: Cache = _CACHE,
+    settings: Settings = None,
+    threads: Threads = 1,
+    sources: Annotated[int, typer.Option(min=1, help="How many, those with most test clips first.")] = 12,
+) -> None:
+    """Train a search model without one source after the other: how much of the gain on a source is lost."""
+    from training.assess.source import leave_out, print_sources
+
+    loaded = load_recipe(recipe_path(recipe), settings or [])
+    material, towers = _gathered(loaded, _shipped_places(data, texts, trunk, sentences, cache), threads)
+    figures = leave_out(loaded, material, out, trunk_dimension=towers.trunk.dimension, sources=sources)
+    print_sources(_console, figures)
+
+
 @app.command("report")
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or folders that hold some.")],

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.checkpoint import write_whole
-from training.study import PARTS, TIME_FILE, all_rows, part_rows
+from training.study import PARTS, TIME_FILE, TRIED, StudyRun, all_rows, part_rows
 from training.table import TITLES, Row, markdown
 
 BEGIN = "<!-- written by `make study`: do not edit between these lines -->"
@@ -302,6 +302,15 @@ FINDINGS = (
     ),
     Finding(
         "xin-hci",
+        "frames and words help",
+        "xin-hci-fw-whole",
+        "xin-hci-cs-whole",
+        "",
+        "recall_at_1",
+        tried="learning from all clips",
+    ),
+    Finding(
+        "xin-hci",
         "segments and phrases help",
         "xin-hci-sp-whole",
         "xin-hci-cs-whole",
@@ -422,6 +431,10 @@ def seconds_of(out: Path, names: Sequence[str]) -> float:
     return sum(float(json.loads(file.read_text(encoding="utf-8"))["seconds"]) for file in files if file.is_file())
 
 
+def _minutes(out: Path, runs: Sequence[StudyRun]) -> str:
+    return f"{seconds_of(out, [run.recipe for run in runs]) / 60:.0f} minutes"
+
+
 def write_document(out: Path, document: Path) -> None:
     """Put the tables between the two marks of a document; what stands around them stays.
 
@@ -432,8 +445,10 @@ def write_document(out: Path, document: Path) -> None:
     parts = []
     for name, part in PARTS.items():
         own = part_rows(out, name)
-        minutes = seconds_of(out, [run.recipe for run in part.runs]) / 60
-        parts.append(f"## {part.title}\n\n`make study PART={name}`; the runs below took {minutes:.0f} minutes.\n")
+        took = f"`make study PART={name}`: {_minutes(out, part.runs)}"
+        if part.tried:
+            took += f"; what was tried again, `PART={name}-{TRIED}`: {_minutes(out, part.tried)}"
+        parts.append(f"## {part.title}\n\n{took}.\n")
         parts.append(markdown(own, data="the corpus") if own else "Not measured yet.\n")
         parts.append(findings_table(rows, name))
         if name == "labbe" and "labbe-scenes" in rows:

@@ -59,10 +59,12 @@ class Part:
     Attributes:
         title: For people.
         runs: In an order in which each finds what it refers to.
+        tried: What was tried where a finding of the paper does not show; runs of its own, behind the others.
     """
 
     title: str
     runs: tuple[StudyRun, ...]
+    tried: tuple[StudyRun, ...] = ()
 
 
 def _runs(*names: str, seeds: int = 3) -> tuple[StudyRun, ...]:
@@ -73,51 +75,34 @@ _LOSSES = ("triplet-sum", "triplet-max", "triplet-weighted", "nt-xent")
 PARTS: dict[str, Part] = {
     "mei": Part(
         "Losses at batch 32 and 128 (Mei et al. 2022)",
-        _runs(
-            *(f"mei-{loss}" for loss in _LOSSES),
-            *(f"mei-{loss}-128" for loss in _LOSSES),
-            "mei-triplet-sum-128-faster",
-        ),
+        _runs(*(f"mei-{loss}" for loss in _LOSSES), *(f"mei-{loss}-128" for loss in _LOSSES)),
+        _runs("mei-triplet-sum-128-faster"),
     ),
     "primus": Part(
         "Estimated correspondences (Primus et al. 2024)",
         _runs(
             "primus-stage1",
-            "primus-stage1-mlp",
             "primus-stage1-frames",
+            "primus-stage1-mlp",
             "primus-stage2-none",
             "primus-stage2-m1",
             "primus-stage2-m3",
             "primus-stage2-sum",
-            "primus-mlp-stage2-none",
-            "primus-mlp-stage2-m1",
-            "primus-mlp-stage2-m3",
         ),
+        _runs("primus-mlp-stage2-none", "primus-mlp-stage2-m1", "primus-mlp-stage2-m3"),
     ),
     "tymofieiev": Part(
         "Sigmoid, encoder learning rate, text-aware pooling (Tymofieiev 2025)",
         (
-            *_runs(
-                "tymofieiev-nt-xent",
-                "tymofieiev-sigmoid",
-                "tymofieiev-mean",
-                "tymofieiev-tap",
-            ),
-            *_runs(
-                "tymofieiev-tap-dropout",
-                "tymofieiev-tuned",
-                "tymofieiev-tuned-slower",
-                "tymofieiev-tuned-faster",
-                seeds=2,
-            ),
+            *_runs("tymofieiev-nt-xent", "tymofieiev-sigmoid", "tymofieiev-mean", "tymofieiev-tap"),
+            *_runs("tymofieiev-tuned", "tymofieiev-tuned-slower", seeds=2),
         ),
+        _runs("tymofieiev-tap-dropout", "tymofieiev-tuned-faster", seeds=2),
     ),
     "xin-hci": Part(
         "Hierarchical interaction (Xin and Zou)",
-        (
-            *_runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
-            *_runs("xin-hci-cs-whole", "xin-hci-sp-whole", "xin-hci-all-whole", seeds=2),
-        ),
+        _runs("xin-hci-cs", "xin-hci-fw", "xin-hci-sp", "xin-hci-all"),
+        _runs("xin-hci-cs-whole", "xin-hci-fw-whole", "xin-hci-sp-whole", "xin-hci-all-whole", seeds=2),
     ),
     "xin-ac": Part(
         "Auxiliary captions (Xin and Zou)",
@@ -125,6 +110,8 @@ PARTS: dict[str, Part] = {
             *_runs("xin-captioner", seeds=1),
             *_runs("xin-ac-none", "xin-ac-da"),
             *_runs("xin-ac-fi", "xin-ac-tcm", "xin-ac-hci", seeds=2),
+        ),
+        (
             *_runs("xin-ac-none-whole", "xin-ac-da-whole", seeds=2),
             *_runs("xin-captioner-richer", seeds=1),
             *_runs("xin-ac-da-richer", "xin-ac-fi-richer", "xin-ac-tcm-richer", "xin-ac-hci-richer", seeds=2),
@@ -137,22 +124,45 @@ PARTS: dict[str, Part] = {
 }
 
 
-_LONGEST_FIRST = ("tymofieiev", "xin-ac", "labbe", "xin-hci", "primus", "mei")
+TRIED = "tried"
+# None of the first two waits for features that the other computes as well.
+_LONGEST_FIRST = ("tymofieiev", "labbe", "xin-ac", "xin-hci", "primus", "mei")
 
 
 def planned(parts: str) -> Iterator[tuple[str, StudyRun, int]]:
     """Every run of the chosen parts: part, run, seed; all of one seed first, so that an early stop tells most.
 
+    Args:
+        parts: Names with commas between; "mei-tried" is what was tried again for the part "mei". "all" are all parts
+            without that, "tried" is that of all parts.
+
     Raises:
         StudyError: There is no such part.
     """
-    chosen = list(PARTS) if parts == "all" else [name.strip() for name in parts.split(",")]
-    for name in chosen:
-        if name not in PARTS:
-            raise StudyError(f"The study has no part {name}.", f"There are: all, {', '.join(PARTS)}.")
-    for seed in range(max(run.seeds for name in chosen for run in PARTS[name].runs)):
-        for name in chosen:
-            yield from ((name, run, seed) for run in PARTS[name].runs if seed < run.seeds)
+    chosen = _chosen(parts)
+    for seed in range(max((run.seeds for runs in chosen.values() for run in runs), default=0)):
+        for name, runs in chosen.items():
+            yield from ((name, run, seed) for run in runs if seed < run.seeds)
+
+
+def _chosen(parts: str) -> dict[str, tuple[StudyRun, ...]]:
+    known = {name: part.runs for name, part in PARTS.items()}
+    tried = {f"{name}-{TRIED}": part.tried for name, part in PARTS.items() if part.tried}
+    whole = {"all": known, TRIED: tried}
+    if parts in whole:
+        return whole[parts]
+    names = [name.strip() for name in parts.split(",")]
+    for name in names:
+        if name not in known and name not in tried:
+            raise StudyError(
+                f"The study has no part {name}.", f"There are: all, {', '.join(known)}; {TRIED}, {', '.join(tried)}."
+            )
+    return {name: (known | tried)[name] for name in names}
+
+
+def paper_of(part: str) -> str:
+    """The part that a part belongs to: "mei" of "mei-tried", and of itself."""
+    return part.removesuffix(f"-{TRIED}")
 
 
 def run_study(
@@ -164,7 +174,7 @@ def run_study(
         data: A folder of described sounds.
         out: For the runs: `seedN/RECIPE`.
         cache: For features.
-        parts: "all", or names with commas between.
+        parts: See `planned`.
         document: Gets tables of all that is finished.
         jobs: Parts that run at once, each in a process with one thread.
 
@@ -175,8 +185,8 @@ def run_study(
     if jobs == 1 or len(names) == 1:
         _run_planned(data, out, cache, parts=",".join(names), show=True)
     else:
-        _run_side_by_side(data, out, cache, names=sorted(names, key=_LONGEST_FIRST.index), jobs=jobs)
-    for name in names:
+        _run_side_by_side(data, out, cache, names=sorted(names, key=_rank), jobs=jobs)
+    for name in dict.fromkeys(map(paper_of, names)):
         rows = part_rows(out, name)
         if rows:
             write_report(rows, out / "report" / name, data="the corpus")
@@ -193,6 +203,10 @@ def _run_side_by_side(data: Path, out: Path, cache: Path, *, names: list[str], j
         for future in as_completed(running):
             future.result()
             _logger.info("part %s is finished", running[future])
+
+
+def _rank(part: str) -> int:
+    return _LONGEST_FIRST.index(paper_of(part))
 
 
 def _begin_worker() -> None:
@@ -244,8 +258,8 @@ def _note_time(folder: Path, began: float) -> None:
 
 
 def part_rows(out: Path, part: str) -> list[Row]:
-    """A part's finished runs, in the order in which they are planned."""
-    names = [run.recipe for run in PARTS[part].runs]
+    """A part's finished runs, in the order in which they are planned, and what was tried again behind them."""
+    names = [run.recipe for run in (*PARTS[part].runs, *PARTS[part].tried)]
     folders = [out / f"seed{seed}" / name for name in names for seed in range(3)]
     finished = [folder for folder in folders if (folder / FIGURES_FILE).is_file()]
     return collect(finished) if finished else []

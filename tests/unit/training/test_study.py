@@ -42,13 +42,14 @@ def test_that_a_verdict_follows_from_the_seeds(finding: Finding, better: Row, ot
 
 def test_that_every_finding_compares_rows_of_its_part() -> None:
     for finding in FINDINGS:
-        names = {run.recipe for run in PARTS[finding.part].runs}
+        part = PARTS[finding.part]
+        names = {run.recipe for run in (*part.runs, *(part.tried if finding.tried else ()))}
         assert {finding.better, finding.other} <= names
 
 
 def test_that_every_run_finds_what_it_refers_to() -> None:
     done: set[str] = set()
-    for _, run, seed in planned("all"):
+    for _, run, seed in (*planned("all"), *planned("tried")):
         recipe = load_any(recipe_path(f"small/{run.recipe}"), [f"seed={seed}"])
         starts_from = getattr(recipe, "starts_from", "")
         distillation = getattr(recipe, "distillation", None)
@@ -62,6 +63,16 @@ def test_that_every_run_finds_what_it_refers_to() -> None:
 def test_that_an_unknown_part_names_the_known_ones() -> None:
     with pytest.raises(StudyError, match="mei"):
         list(planned("einstein"))
+
+
+def test_that_what_was_tried_is_planned_by_itself() -> None:
+    every = {run.recipe for _, run, _ in planned("all")}
+    tried = {run.recipe for _, run, _ in planned("tried")}
+    assert every.isdisjoint(tried)
+    assert {run.recipe for _, run, _ in planned("mei,mei-tried")} == {
+        name for name in every | tried if name.startswith("mei-")
+    }
+    assert every | tried == {path.stem for path in recipe_path("small/labbe").parent.glob("[!_]*.yaml")}
 
 
 def test_that_the_document_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
@@ -78,7 +89,7 @@ def test_that_the_document_keeps_what_stands_around_the_tables(tmp_path: Path) -
     assert text.endswith("What was tried.\n")
     assert "old" not in text
     assert "30.0 against 20.0 | +10.0 points, one seed: not judged" in text
-    assert "the runs below took 3 minutes" in text
+    assert "`make study PART=mei`: 3 minutes; what was tried again, `PART=mei-tried`: 0 minutes." in text
     assert "not measured" in text
 
 

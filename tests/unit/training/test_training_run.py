@@ -15,6 +15,7 @@ from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.load import load_dual_encoder, load_relevance
 from core.encoders.registry import create_encoder
 from core.encoders.sentence import create_text_tower
+from training.assess.source import leave_out
 from training.config import Recipe, load_recipe, recipe_path
 from training.data.manifest import ManifestError, read_manifest
 from training.export import export, open_run
@@ -69,7 +70,7 @@ def write_corpus(folder: Path) -> None:
             "id": str(number),
             "file": f"{number}.wav",
             "duration_s": 0.5,
-            "source": "outside" if number in (45, 46) else "inside",
+            "source": "outside" if number in (45, 46) else "noises" if kind == "hiss" else "inside",
             "licence": "CC0-1.0",
             "licence_family": "CC0/PD",
             "category": kind,
@@ -192,6 +193,24 @@ def test_that_held_out_sources_and_their_copies_are_not_learned_from(material: M
     clips = material.clips[:3] + material.clips[45:46]
     vectors = np.asarray([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.001]], np.float32)
     assert learned_clips(clips, vectors, held_out={"outside"}, duplicate_similarity=0.98) == (1, 2)
+
+
+def test_that_a_source_left_out_is_not_learned_from_and_measured_by_its_own_captions(
+    recipe: Recipe, material: Material, towers: Towers, tmp_path: Path
+) -> None:
+    settings = recipe.loop.model_copy(update={"epochs": 2})
+    short = recipe.model_copy(update={"loop": settings})
+    (noises,) = [
+        found
+        for found in leave_out(short, material, tmp_path, trunk_dimension=towers.trunk.dimension, sources=2)
+        if found.source == "noises"
+    ]
+    assert noises.queries == len({text for clip in material.clips if clip.title == "hiss" for text in clip.captions})
+    left = load_recipe(tmp_path / "noises" / "recipe.yaml")
+    assert left.data.held_out_sources == ("outside", "noises")
+    assert load_recipe(tmp_path / "whole" / "recipe.yaml").data.held_out_sources == ("outside",)
+    heads = [(tmp_path / name / "heads.safetensors").read_bytes() for name in ("whole", "noises", "inside")]
+    assert len(set(heads)) == 3
 
 
 def test_that_features_come_from_the_cache_the_second_time(

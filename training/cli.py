@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 import training.analyse
+import training.assess.everyday
 import training.captioning.command
 import training.decode
 import training.describe
@@ -79,6 +80,7 @@ for module in (
     training.synthesise,
     training.analyse,
     training.sheet,
+    training.assess.everyday,
 ):
     module.register(app)
 

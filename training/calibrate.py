@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.encoders.card import Calibration, LogisticFit
+from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.data.manifest import Clip
@@ -220,20 +221,44 @@ def calibrate(
     )
 
 
+def log_odds_of(relevance: Relevance, texts: TextReading, clips: FloatArray) -> FloatArray:
+    """Log-odds (q, n) of clips (n, d) for texts, as the search engine judges them."""
+    recall = None if texts.sentences is None else relevance.recall(clips)
+    rows = [
+        relevance.log_odds(
+            vector,
+            clips @ vector,
+            "text",
+            sentence=None if texts.sentences is None else texts.sentences[row],
+            recall=recall,
+        )
+        for row, vector in enumerate(texts.vectors)
+    ]
+    return np.stack(rows) if rows else np.zeros((0, len(clips)), dtype=np.float32)
+
+
 def calibration_figures(
     relevance: Relevance,
-    queries: FloatArray,
+    queries: TextReading,
     clips: FloatArray,
     *,
     fits: BoolArray,
     kin: BoolArray,
-    absurd: FloatArray,
+    absurd: TextReading,
 ) -> CalibrationFigures:
-    """How the threshold of one half does on text queries (q, d) over clips (n, d); see `put_to`."""
-    known = put_to(relevance, queries, clips, fits=fits, kin=kin)
-    answered = _log_odds(relevance.calibration.text, known) >= 0
-    strange = _log_odds(relevance.calibration.text, absurd_examples(relevance, absurd, clips)) >= 0
-    return CalibrationFigures(_share(answered[known.matches]), _share(answered[~known.matches]), _share(strange))
+    """How the threshold of one half does on q text queries over clips (n, d); see `put_to`."""
+    odds = log_odds_of(relevance, queries, clips)
+    strangers = np.where(kin, -np.inf, odds)[~kin.all(axis=1)]
+    answered = strangers.max(axis=1, initial=-np.inf) >= 0
+    strange = log_odds_of(relevance, absurd, clips).max(axis=1, initial=-np.inf) >= 0
+    return CalibrationFigures(kept_matches(odds, fits), _share(answered), _share(strange))
+
+
+def kept_matches(odds: FloatArray, fits: BoolArray) -> float:
+    """Share of the fitting clips among the first five by log-odds (q, n) that are claimed as matches."""
+    first = np.argsort(-odds, axis=1, kind="stable")[:, :_LOOKED_AT]
+    found = np.take_along_axis(fits, first, axis=1)
+    return _share(np.take_along_axis(odds, first, axis=1)[found] >= 0)
 
 
 def _log_odds(fit: LogisticFit, examples: Examples) -> FloatArray:

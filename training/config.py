@@ -70,6 +70,7 @@ class DataConfig(_Part):
         class_name_frames: The class names are such texts too, put into each of these ("the sound of {}").
         class_name_share: How many of the extra texts in a batch are class names.
         background: How many training clips the model keeps to know how high a query scores by chance.
+        known_texts: How many means of training captions it keeps to know what else may be said of a sound.
     """
 
     held_out_sources: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class DataConfig(_Part):
     class_name_frames: tuple[str, ...] = ("{}",)
     class_name_share: float = Field(default=0.0, ge=0, le=1)
     background: int = Field(default=512, ge=2)
+    known_texts: int = Field(default=512, ge=1)
 
 
 class HeadConfig(_Part):

@@ -13,6 +13,8 @@ from torch import nn
 
 from core.encoders.assembly import DualEncoderParts, save_dual_encoder
 from core.encoders.card import Calibration, ModelCard
+from core.encoders.known_text import KnownTexts
+from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.calibrate import (
@@ -34,6 +36,7 @@ from training.run import HEAD, audio_head_options, embed_features, embed_sentenc
 from training.start import one_vector_scores, text_profile, training_free_scores
 from training.tasks.profile import as_tensor
 from training.tower import TEXT_TOWER, Towers, text_tower_options
+from training.verify import CONTEST_LEAD, fit_verified, known_texts, names_of_nothing
 
 _TRAIN = "python -m training train earshot-base --out RUN && python -m training export RUN --model MODEL"
 _EVALUATE = "python -m training evaluate MODEL"
@@ -75,7 +78,12 @@ class TrainedRun:
 
     def texts(self, texts: Sequence[str]) -> FloatArray:
         """Embeddings (q, d) of texts."""
-        return embed_sentences(self.text_head, self.material.sentences(texts))
+        return self.read(texts).vectors
+
+    def read(self, texts: Sequence[str]) -> TextReading:
+        """The same, and sentences (q, w)."""
+        sentences = self.material.sentences(texts)
+        return TextReading(embed_sentences(self.text_head, sentences), sentences)
 
     def __call__(self, texts: Sequence[str], clips: Sequence[Clip]) -> FloatArray:
         """Scores (q, n)."""
@@ -92,23 +100,43 @@ class TrainedRun:
         clips = [self.material.clips[row] for row in sorted(rows.tolist())]
         return self.sounds(clips).astype(np.float16).astype(np.float32)
 
-    def calibrated(self, background: FloatArray) -> Calibration:
+    def known_texts(self) -> KnownTexts:
+        """Means of the captions that were learned from, drawn by the seed, as they will be stored."""
+        captions = dict.fromkeys(text for row in self.material.learned for text in self.material.clips[row].captions)
+        read = self.read(list(captions))
+        assert read.sentences is not None
+        return known_texts(read.sentences, read.vectors, count=self.recipe.data.known_texts, seed=self.recipe.seed)
+
+    def calibrated(self, background: FloatArray, known: KnownTexts) -> Calibration:
         """Fitted on the validation split and every other absurd query."""
         rows = self.material.rows("valid", self.recipe.data.held_out_sources)
         clips = [self.material.clips[row] for row in rows]
         queries = caption_queries(clips)
-        texts, vectors = self.texts(queries.texts), self.sounds(clips)
+        captions, vectors = self.read(queries.texts), self.sounds(clips)
         fits, kin = same_concept(clips, queries), same_category(clips, queries)
-        absurd = self.texts(self.recipe.absurd_queries[::2])
-        return calibrate(
+        absurd = self.read(self.recipe.absurd_queries[::2])
+        plain = calibrate(
             background,
             text=lambda neutral: (
-                put_to(neutral, texts, vectors, fits=fits, kin=kin),
-                absurd_examples(neutral, absurd, vectors),
+                put_to(neutral, captions.vectors, vectors, fits=fits, kin=kin),
+                absurd_examples(neutral, absurd.vectors, vectors),
             ),
             clip=lambda neutral: clip_examples(neutral, vectors, clips),
             kept=self.recipe.kept_matches,
         )
+        absent = names_of_nothing(self.material.names, clips)
+        frames = self.recipe.data.class_name_frames or ("{}",)
+        verified = fit_verified(
+            known,
+            vectors,
+            captions=captions,
+            absent=self.read([frame.format(name) for frame in frames for name in absent]),
+            absurd=absurd,
+            fits=fits,
+            kin=kin,
+            kept=self.recipe.kept_matches,
+        )
+        return plain.model_copy(update={"verified": verified, "contest_lead": CONTEST_LEAD})
 
     def report(self, relevance: Relevance | None = None) -> Report:
         """All figures on the test split and on held-out sources."""
@@ -147,8 +175,9 @@ def open_run(folder: Path, material: Material) -> TrainedRun:
 def export(run: TrainedRun, towers: Towers, folder: Path) -> tuple[ModelCard, Report]:
     """Calibrate, measure and write a model folder."""
     background = run.background()
-    calibration = run.calibrated(background)
-    report = run.report(Relevance(calibration, background))
+    known = run.known_texts()
+    calibration = run.calibrated(background, known)
+    report = run.report(Relevance(calibration, background, known))
     parts = DualEncoderParts(
         trunk=towers.trunk,
         audio_head=run.audio_head,
@@ -156,6 +185,7 @@ def export(run: TrainedRun, towers: Towers, folder: Path) -> tuple[ModelCard, Re
         text_head=run.text_head,
         tokenizer=towers.tokenizer,
         background=as_tensor(background),
+        known=known,
     )
     return save_dual_encoder(folder, parts, _card_fields(run, towers, calibration, report)), report
 

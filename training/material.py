@@ -58,6 +58,7 @@ class Material:
         views: Features of the clips that are learned from, in other views.
         sentences: Embeds texts.
         class_names: (c, s).
+        names: c names of classes.
         framed_names: Class names as texts without sounds.
         extra_texts: Other texts without sounds.
     """
@@ -68,6 +69,7 @@ class Material:
     views: tuple[TrunkFeatures, ...]
     sentences: SentenceCache
     class_names: Tensor
+    names: tuple[str, ...]
     framed_names: tuple[str, ...]
     extra_texts: tuple[str, ...]
 
@@ -113,7 +115,17 @@ def gather(recipe: Recipe, places: Places, towers: Towers) -> Material:
     extra = [caption for name in recipe.data.extra_texts for caption in read_captions(places.texts / name)]
     framed = list(dict.fromkeys(frame.format(name) for frame in recipe.data.class_name_frames for name in names))
     class_names = as_tensor(sentences(names))
-    return Material(clips, features, learned, views, sentences, class_names, tuple(framed), tuple(dict.fromkeys(extra)))
+    return Material(
+        clips,
+        features,
+        learned,
+        views,
+        sentences,
+        class_names,
+        tuple(names),
+        tuple(framed),
+        tuple(dict.fromkeys(extra)),
+    )
 
 
 def learned_clips(

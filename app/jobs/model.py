@@ -53,6 +53,23 @@ class ModelLoader(QObject):
             self._library.encoder, on_result=self._on_loaded, on_failed=self._on_failed, name="load the model"
         )
 
+    @property
+    def successor_id(self) -> str:
+        """The model that answers as soon as it knows all sounds; empty where none is on its way."""
+        wanted = self._library.wanted_card.id
+        return wanted if wanted != self._library.card.id else ""
+
+    def follow(self) -> None:
+        """Take up another model where that has begun to answer in the place of this one."""
+        if self._library.card.id == self.model_id:
+            return
+        self.model_id, self.message = self._library.card.id, ""
+        if self.state in (ModelState.READY, ModelState.FAILED):
+            self.state = ModelState.WAITING
+            self.load()
+        else:
+            self.changed.emit()
+
     def _on_loaded(self, encoder: DualEncoder) -> None:
         self.device = "CUDA" if encoder.device == "cuda" else "CPU"
         self._set(ModelState.READY)

@@ -324,6 +324,7 @@ class Desk(QWidget):
             self.listing.show_again()
 
     def _on_grown(self) -> None:
+        self.model.follow()
         self.listing.show_again()
         self.results.reload()
         self.inspector.reload()

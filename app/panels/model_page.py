@@ -46,6 +46,7 @@ class ModelPage(QWidget):
         self._runner, self._settings, self._errors, self._library = runner, settings, errors, library
         self._cards: dict[str, ModelCard] = {}
         self._own: frozenset[str] = frozenset()
+        self._default = ""
         self._import: JobHandle | None = None
         self._build()
         self._find()
@@ -181,6 +182,7 @@ class ModelPage(QWidget):
 
     def _show_models(self, cards: tuple[ModelCard, ...], *, chosen: str) -> None:
         self._cards = {card.id: card for card in cards}
+        self._default = next((card.id for card in cards if card.id not in self._own), "")
         blocked = self.model.blockSignals(True)
         self.model.clear()
         for card in cards:
@@ -232,8 +234,11 @@ class ModelPage(QWidget):
 
     def _apply(self) -> None:
         self._settings.device = self.device.currentData()
-        self._settings.model = self.model.currentData() or ""
+        chosen = self.model.currentData() or ""
+        # The one that ships has no version here: an update brings another, which is to be used then.
+        self._settings.model = "" if chosen == self._default else chosen
         self._show_choice()
+        self.apply_button.setEnabled(False)
         self.applied.emit()
 
     def _choose_import(self) -> None:

@@ -121,7 +121,12 @@ class StatusLine(QWidget):
             ModelState.FAILED: self.tr("{0} cannot be loaded"),
         }
         self.model_button.setText(words[model.state].format(model.model_id))
-        self.model_button.setToolTip(plain_tooltip(model.message or self.tr("Device and model")))
+        hint = self.tr("Device and model")
+        if model.successor_id:
+            hint = self.tr("{0} answers until {1} has listened to all sounds.").format(
+                model.model_id, model.successor_id
+            )
+        self.model_button.setToolTip(plain_tooltip(model.message or hint))
         self._show_icon()
 
     def _show_work(self) -> None:

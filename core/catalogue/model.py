@@ -23,6 +23,12 @@ def files_by_model(catalogue: Catalogue) -> dict[str, int]:
     return dict(rows)
 
 
+def holds_files(catalogue: Catalogue) -> bool:
+    """Whether the library knows any file."""
+    with catalogue.cursor() as cursor:
+        return cursor.execute("SELECT 1 FROM files LIMIT 1").fetchone() is not None
+
+
 def files_left_behind(catalogue: Catalogue, *, old_id: str, new_id: str) -> int:
     """Files that can be reached and that only the older of two models has embedded."""
     with catalogue.cursor() as cursor:

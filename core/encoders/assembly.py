@@ -1,7 +1,8 @@
 """A dual encoder from its card and files, and the files from a trained one.
 
 `audio.safetensors` holds `trunk.*` and `head.*`, matrices and kernels in float16 and the rest in float32,
-`text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` in float16.
+`text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` in float16, and
+`known.safetensors`, where there is one, `sentences` and `vectors` in float16.
 
 The model that ships runs on a log-mel that is computed once for a whole file, with its norms folded. Every other audio
 encoder of the registry works too, on samples, with its own front-end.
@@ -27,6 +28,7 @@ from core.encoders.card import (
     AUDIO_FILE,
     BACKGROUND_FILE,
     CARD_FILE,
+    KNOWN_FILE,
     TEXT_FILE,
     TOKENIZER_FILE,
     ModelCard,
@@ -35,6 +37,7 @@ from core.encoders.card import (
 from core.encoders.dual import AudioHalf, TextHalf, TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder, MobileNetTrunk
 from core.encoders.head import create_audio_head, create_text_head
+from core.encoders.known_text import KnownTexts
 from core.encoders.registry import create_encoder, encoder_config
 from core.encoders.runner import Device, choose_device, create_runner
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
@@ -187,6 +190,7 @@ class DualEncoderParts:
         text_head: After it.
         tokenizer: The content of `tokenizer.json`.
         background: (k, d) embeddings of everyday sounds, of unit length (see `core.encoders.relevance`).
+        known: Texts that the calibration asks; None if it does not.
     """
 
     trunk: nn.Module
@@ -195,6 +199,7 @@ class DualEncoderParts:
     text_head: nn.Module
     tokenizer: bytes
     background: Tensor
+    known: KnownTexts | None = None
 
 
 def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mapping[str, Any]) -> ModelCard:
@@ -218,6 +223,9 @@ def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mappin
         TOKENIZER_FILE: parts.tokenizer,
         BACKGROUND_FILE: save(_halved({"embeddings": parts.background.detach().cpu().contiguous()})),
     }
+    if parts.known is not None:
+        own = {"sentences": parts.known.sentences, "vectors": parts.known.vectors}
+        contents[KNOWN_FILE] = save(_halved({name: torch.from_numpy(value) for name, value in own.items()}))
     card = ModelCard.model_validate(
         {
             **card_fields,

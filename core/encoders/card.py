@@ -15,6 +15,7 @@ AUDIO_FILE = "audio.safetensors"
 TEXT_FILE = "text.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 BACKGROUND_FILE = "background.safetensors"
+KNOWN_FILE = "known.safetensors"
 WEIGHT_FILES = (AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE, BACKGROUND_FILE)
 CLAP = "clap"
 CLAP_FILES = ("config.json", "preprocessor_config.json", "model.safetensors", TOKENIZER_FILE)
@@ -87,17 +88,30 @@ class LogisticFit(_Part):
     bias: float
 
 
+class VerifiedFit(_Part):
+    """Log-odds of a match = `lead` * l + `echo` * e + `bias` (see `core.encoders.known_text`)."""
+
+    lead: float = Field(ge=0)
+    echo: float = Field(ge=0)
+    bias: float
+
+
 class Calibration(_Part):
     """From scores to probabilities, for queries by text and by example clip.
 
     Attributes:
+        verified: For texts, where the model comes with texts that it knows; takes the place of `text`.
         clip_whitening: How far an example is turned away from what most sounds have in common before it is compared,
             0 (not at all) to 1 (see `core.encoders.relevance.Relevance.example`); `clip` is fitted with it.
+        contest_lead: By how much, in log-odds, a sound must be what is wanted rather than what is not, to stay where
+            a query has a negative (see `core.search.fusion.contest`).
     """
 
     text: LogisticFit
     clip: LogisticFit
     clip_whitening: float = Field(default=0.0, ge=0.0, le=1.0)
+    verified: VerifiedFit | None = None
+    contest_lead: float = Field(default=0.5, ge=0)
 
 
 class ModelCard(_Part):
@@ -154,7 +168,9 @@ class ModelCard(_Part):
             raise ValueError(f"a hop of {self.hop_s} s leaves gaps between windows of {self.window_s} s")
         if self.shortest_s > self.window_s:
             raise ValueError(f"nothing of {self.shortest_s} s fits into a window of {self.window_s} s")
-        needed = CLAP_FILES if self.architecture.trunk.name == CLAP else WEIGHT_FILES
+        needed: tuple[str, ...] = CLAP_FILES if self.architecture.trunk.name == CLAP else WEIGHT_FILES
+        if self.calibration.verified is not None:
+            needed = (*needed, KNOWN_FILE)
         missing = sorted(set(needed) - set(self.files))
         if missing:
             raise ValueError(f"not listed: {', '.join(missing)}")

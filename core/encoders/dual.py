@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core.audio.frontend import LogMelConfig
 from core.audio.mel_stream import LogMelStream, MelBank
 from core.encoders.card import ModelCard
-from core.encoders.protocol import FeatureStream
+from core.encoders.protocol import FeatureStream, TextReading
 from core.encoders.runner import TrunkRunner
 from core.encoders.sentence import SentenceTokenizer
 from core.encoders.waveform import SampleFrames, SampleStream, WaveformRunner
@@ -71,15 +71,19 @@ class TextHalf:
         self._tower = tower
         self._head = head
 
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        """Texts -> (b, d)."""
+    def read(self, texts: Sequence[str]) -> TextReading:
+        """Texts -> vectors (b, d) and sentences."""
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        parts: list[FloatArray] = []
+        vectors: list[FloatArray] = []
+        sentences: list[FloatArray] = []
         with torch.inference_mode(), _one_core():
             for begin in range(0, len(order), _TEXT_BATCH):
                 tokens, mask = self._tokenizer([texts[row] for row in order[begin : begin + _TEXT_BATCH]])
-                parts.append(_as_array(self._head(self._tower(tokens, mask))))
-        return np.concatenate(parts)[np.argsort(order)]
+                sentence = self._tower(tokens, mask)
+                vectors.append(_as_array(self._head(sentence)))
+                sentences.append(_as_array(torch.nn.functional.normalize(sentence, dim=-1)))
+        back = np.argsort(order)
+        return TextReading(np.concatenate(vectors)[back], np.concatenate(sentences)[back])
 
 
 @contextmanager
@@ -218,7 +222,15 @@ class TorchDualEncoder:
         """
         if not len(texts):
             return np.zeros((0, self._card.dimension), dtype=np.float32)
-        return self._text().embed(texts)
+        return self.read_text(texts).vectors
+
+    def read_text(self, texts: Sequence[str]) -> TextReading:
+        """One text or more, as vectors and as sentences.
+
+        Raises:
+            ModelError: The model's text half is damaged.
+        """
+        return self._text().read(texts)
 
 
 class CheckedStream:

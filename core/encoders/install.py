@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.config import user_models_folder
 from core.encoders.card import CARD_FILE, read_card
-from core.encoders.load import available_models, read_checked
+from core.encoders.load import InstalledModel, available_models, read_checked
 from core.errors import ModelError
 from core.jobs import CancelToken, Event, Progress
 
@@ -33,11 +34,27 @@ def install_model(
 
         yield from import_clap(source, name=name, target=target, cancel=cancel)
         return
-    cancel = cancel or CancelToken()
     card = read_card(source)
     folder = (target or user_models_folder()) / card.id
     if folder.exists() or any(model.card.id == card.id for model in available_models()):
         raise ModelError(f"There is a model {card.id} already.", "Train it under another version, or remove that one.")
+    yield from copy_model(InstalledModel(source, card), folder, cancel=cancel)
+
+
+def copy_model(model: InstalledModel, folder: Path, *, cancel: CancelToken | None = None) -> Iterator[Event]:
+    """A job: copy a model to a folder that is not there yet; whatever happens, it appears whole or not at all.
+
+    Args:
+        model: What is copied. Its files are checked against its card.
+        folder: Where to.
+        cancel: Stops the job; nothing is left behind.
+
+    Raises:
+        CancelledError: The token was set.
+        ModelError: The model is damaged, or there is no room for a copy.
+    """
+    cancel = cancel or CancelToken()
+    card = model.card
     partial = folder.with_name(f".{card.id}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -45,14 +62,22 @@ def install_model(
         for done, file in enumerate(card.files):
             cancel.check()
             yield Progress("import", done, len(card.files), file)
-            (partial / file).write_bytes(read_checked(source, card, file))
-        (partial / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            _write(partial / file, read_checked(model.folder, card, file))
+        _write(partial / CARD_FILE, (card.model_dump_json(indent=2) + "\n").encode("utf-8"))
         partial.replace(folder)
         yield Progress("import", len(card.files), len(card.files), card.id)
     except OSError as error:
         raise ModelError(f"The model cannot be copied: {error.strerror or error}.", "Free some space.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file and have it on the disk before its folder gets its name."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def uninstall_model(model_id: str, *, target: Path | None = None) -> None:

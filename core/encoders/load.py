@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.config import RESOURCES, user_models_folder
-from core.encoders.card import BACKGROUND_FILE, CARD_FILE, CLAP, ModelCard, read_card
+from core.encoders.card import BACKGROUND_FILE, CARD_FILE, CLAP, KNOWN_FILE, ModelCard, read_card
+from core.encoders.known_text import KnownTexts
 from core.encoders.relevance import Relevance
 from core.errors import ModelError
 
@@ -41,21 +42,31 @@ def available_models() -> tuple[InstalledModel, ...]:
 
     A folder whose card cannot be read is left out and logged.
     """
-    found: list[InstalledModel] = []
-    for place in (RESOURCES / "models", user_models_folder()):
-        models: list[InstalledModel] = []
-        for card_file in place.glob(f"*/{CARD_FILE}"):
-            # A folder with a dot is one that is being written.
-            if card_file.parent.name.startswith(".") or card_kind(card_file.parent) != ENCODER_KIND:
-                continue
-            try:
-                models.append(InstalledModel(card_file.parent, read_card(card_file.parent)))
-            except ModelError as error:
-                _logger.warning("model left out: %s", error)
-        models.sort(key=lambda model: [-int(number) for number in model.card.version.split(".")])
-        models.sort(key=lambda model: (model.card.name != DEFAULT_MODEL, model.card.name))
-        found.extend(models)
-    return tuple(found)
+    return (*models_in(RESOURCES / "models"), *models_in(user_models_folder()))
+
+
+def models_in(place: Path) -> list[InstalledModel]:
+    """The models whose folders lie in a folder, the default first, newest version of a name first.
+
+    A folder whose card cannot be read is left out and logged.
+    """
+    models: list[InstalledModel] = []
+    for card_file in place.glob(f"*/{CARD_FILE}"):
+        # A folder with a dot is one that is being written.
+        if card_file.parent.name.startswith(".") or card_kind(card_file.parent) != ENCODER_KIND:
+            continue
+        try:
+            models.append(InstalledModel(card_file.parent, read_card(card_file.parent)))
+        except ModelError as error:
+            _logger.warning("model left out: %s", error)
+    models.sort(key=lambda model: [-int(number) for number in model.card.version.split(".")])
+    models.sort(key=lambda model: (model.card.name != DEFAULT_MODEL, model.card.name))
+    return models
+
+
+def is_bundled(model: InstalledModel) -> bool:
+    """Whether a model lies where the program's own do, which an update of the program replaces."""
+    return model.folder.parent == RESOURCES / "models"
 
 
 def card_kind(folder: Path) -> str:
@@ -101,7 +112,24 @@ def load_relevance(folder: Path) -> Relevance:
     if background.ndim != 2 or background.shape[1] != card.dimension or len(background) < 2:
         message = f"The background of {card.id} has the shape {background.shape} and not (sounds, {card.dimension})."
         raise ModelError(message, _WAY_OUT)
-    return Relevance(card.calibration, background.astype("float32"))
+    return Relevance(card.calibration, background.astype("float32"), _known_texts(folder, card))
+
+
+def _known_texts(folder: Path, card: ModelCard) -> KnownTexts | None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if card.calibration.verified is None:
+        return None
+    try:
+        tensors = load(read_checked(folder, card, KNOWN_FILE))
+        known = KnownTexts(tensors["sentences"], tensors["vectors"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"The model file {folder / KNOWN_FILE} holds no texts: {error}.", _WAY_OUT) from error
+    if known.vectors.shape[1] != card.dimension:
+        message = f"The known texts of {card.id} have {known.vectors.shape[1]} dimensions and not {card.dimension}."
+        raise ModelError(message, _WAY_OUT)
+    return known
 
 
 def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = "auto") -> DualEncoder:
@@ -115,8 +143,7 @@ def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = 
         ModelError: The folder is missing, incomplete or of another kind; or CUDA was demanded and there is none.
     """
     card = read_card(folder)
-    for name, record in card.files.items():
-        _check_size(folder / name, record.bytes)
+    check_sizes(folder, card)
     if card.architecture.trunk.name == CLAP:
         from core.encoders.clap import ClapEncoder
 
@@ -142,6 +169,16 @@ def read_checked(folder: Path, card: ModelCard, name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != record.sha256:
         raise ModelError(f"The model file {path} is damaged: its checksum is not that of its card.", _WAY_OUT)
     return content
+
+
+def check_sizes(folder: Path, card: ModelCard) -> None:
+    """Look whether all files of a model are there and of their size; their content is not read.
+
+    Raises:
+        ModelError: One is missing or of another size.
+    """
+    for name, record in card.files.items():
+        _check_size(folder / name, record.bytes)
 
 
 def _check_size(path: Path, expected: int) -> None:

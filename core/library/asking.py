@@ -76,7 +76,7 @@ class Asking(ModelBench):
             UnusableFileError: An example clip cannot be read.
             ModelError: The encoder cannot be loaded.
         """
-        return self._serving.engine.moments(query, file_id)
+        return self._ask(lambda serving: serving.engine.moments(query, file_id))
 
     def focus(self, file_id: int, query: Query) -> Focus | None:
         """Where in a file the sound is that a query asks for, to a fraction of a second.
@@ -91,19 +91,15 @@ class Asking(ModelBench):
             UnusableFileError: The file or an example clip cannot be read.
             ModelError: The encoder cannot be loaded.
         """
-        return self._serving.engine.focus(query, file_id)
+        return self._ask(lambda serving: serving.engine.focus(query, file_id))
 
     def duplicates(self, file_id: int) -> tuple[Duplicate, ...]:
         """Other files of the same bytes, then those that sound almost the same."""
-        serving = self._serving
-        return find_duplicates(serving.repository, serving.index, file_id)
+        return self._ask(lambda serving: find_duplicates(serving.repository, serving.index, file_id))
 
     def _search(
         self, query: Query, *, limit: int, show_all: bool, within: Ids | None, without: Collection[int] = ()
     ) -> SearchResult:
-        while True:
-            serving = self._serving
-            result = serving.engine.search(query, limit=limit, show_all=show_all, without=without, within=within)
-            # What another model took over from in the meantime may have lost its vectors.
-            if serving is self._serving:
-                return result
+        return self._ask(
+            lambda serving: serving.engine.search(query, limit=limit, show_all=show_all, without=without, within=within)
+        )

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from core.catalogue.catalogue import Catalogue
-from core.catalogue.model import files_by_model, files_left_behind, files_of_one_model, remove_model_gently
-from core.encoders.load import InstalledModel, available_models
+from core.catalogue.model import (
+    files_by_model,
+    files_left_behind,
+    files_of_one_model,
+    holds_files,
+    remove_model_gently,
+)
+from core.encoders.load import InstalledModel, available_models, is_bundled
+from core.encoders.safekeeping import discard_models, keep_model, kept_models
+from core.errors import ModelError
 from core.index import index_folder
+from core.jobs import CancelToken
 from core.library.serving import Device, ServedModel
 from core.library.shelf import Shelf
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from core.encoders.card import ModelCard
     from core.encoders.protocol import DualEncoder
 
+_Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
 
@@ -50,9 +61,10 @@ class ModelBench(Shelf):
     def __init__(self, catalogue: Catalogue, folder: Path, wanted: InstalledModel, *, device: Device) -> None:
         super().__init__(catalogue, folder)
         self._device: Device = device
+        self._kept_models = folder / "models"
+        self._is_lack_told = False
         self._target = ServedModel(catalogue, folder, wanted, device=device)
-        old = _model_to_serve_meanwhile(catalogue, wanted)
-        self._serving = self._target if old is None else ServedModel(catalogue, folder, old, device=device)
+        self._serving = self._old_model() or self._target
 
     @property
     def card(self) -> ModelCard:
@@ -77,7 +89,42 @@ class ModelBench(Shelf):
         Raises:
             ModelError: Its files are damaged, or the device is not there.
         """
-        return self._serving.encoder()
+        return self._ask(lambda serving: serving.encoder())
+
+    def _ask(self, ask: Callable[[ServedModel], _Answer]) -> _Answer:
+        """Ask the model that answers; once more if another took over meanwhile, since the old one may be gone by now.
+
+        Raises:
+            ModelError: Its files are damaged.
+        """
+        while True:
+            serving = self._serving
+            try:
+                answer = ask(serving)
+            except ModelError:
+                if serving is self._serving:
+                    raise
+            else:
+                if serving is self._serving:
+                    return answer
+
+    def _keep_model(self, cancel: CancelToken) -> None:
+        """Put the wanted model by if it ships: the library can still be searched when an update has replaced it."""
+        model = self._target.model
+        if not is_bundled(model) or not holds_files(self._catalogue):
+            return
+        try:
+            keep_model(model, self._kept_models, cancel=cancel)
+        except ModelError as error:
+            # Told once; every change in a folder tries again.
+            level = logging.INFO if self._is_lack_told else logging.WARNING
+            self._is_lack_told = True
+            _log.log(
+                level,
+                "%s cannot be kept: %s After an update of Earshot meaning would join file by file.",
+                model.card.id,
+                error,
+            )
 
     def _finish_model_change(self) -> None:
         """Let the new model answer if it knows all files that can be reached; forget older versions of it."""
@@ -87,6 +134,7 @@ class ModelBench(Shelf):
             self._serving = self._target
         if self._serving is self._target:
             self._forget_older_versions()
+        discard_models(self._kept_models, needed={self._target.card.id, *files_by_model(self._catalogue)})
 
     def _forget_older_versions(self) -> None:
         own = self._target.card
@@ -97,13 +145,19 @@ class ModelBench(Shelf):
                 remove_model_gently(self._catalogue, model_id)
                 shutil.rmtree(index_folder(self._folder, model_id), ignore_errors=True)
 
-
-def _model_to_serve_meanwhile(catalogue: Catalogue, wanted: InstalledModel) -> InstalledModel | None:
-    """The installed model that knows most of what the wanted one does not know yet, or None."""
-    counts = files_by_model(catalogue)
-    others = [model for model in available_models() if model.card.id != wanted.card.id and model.card.id in counts]
-    if not others:
+    def _old_model(self) -> ServedModel | None:
+        """The model that knows most of what the wanted one does not know yet, installed or kept, or None."""
+        own = self._target.card.id
+        counts = files_by_model(self._catalogue)
+        counts.pop(own, None)
+        if not counts:
+            return None
+        present = {model.card.id: model for model in (*kept_models(self._kept_models), *available_models())}
+        for model_id in sorted(counts.keys() & present.keys(), key=lambda model_id: -counts[model_id]):
+            if not files_left_behind(self._catalogue, old_id=model_id, new_id=own):
+                return None
+            try:
+                return ServedModel(self._catalogue, self._folder, present[model_id], device=self._device)
+            except ModelError as error:
+                _log.warning("%s cannot answer until %s knows all files: %s", model_id, own, error)
         return None
-    best = max(others, key=lambda model: counts[model.card.id])
-    left = files_left_behind(catalogue, old_id=best.card.id, new_id=wanted.card.id)
-    return best if left else None

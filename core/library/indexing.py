@@ -104,6 +104,7 @@ class Indexing(ModelBench):
         token = cancel or CancelToken()
         target = self._target
         with self._catalogue.writer(), alone(self._embedding, "The library is being indexed already."):
+            self._keep_model(token)
             encoder = target.encoder()
             for event in ingest(
                 self._catalogue,
@@ -117,8 +118,8 @@ class Indexing(ModelBench):
                 yield event
                 yield from encoder.take_notices()
             yield from target.index.catch_up(token)
-            yield from measure_outlines(self._catalogue, cancel=token, pause=pause)
             self._finish_model_change()
+            yield from measure_outlines(self._catalogue, cancel=token, pause=pause)
 
     def reindex(self, *, cancel: CancelToken | None = None) -> Iterator[Event]:
         """A job: build the search index anew from the database. Sounds are not decoded again.

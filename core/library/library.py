@@ -86,7 +86,8 @@ class Library(Browsing, Curating, Asking, Captioning):
         Args:
             folder: The library's own folder; the platform's data folder if None.
             model: Id or name of the model to use; the bundled one if None. Where the library was embedded by another
-                that is still installed, that one answers until `embed` has been through with this one.
+                that is still installed, or of which it has a copy, that one answers until `embed` has been through
+                with this one.
             device: Where sounds are embedded.
             read_only: Never write; another process may be indexing.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.audio.mono import read_mono
 from core.catalogue.repository import FileRow, Repository
-from core.encoders.protocol import DualEncoder
+from core.encoders.protocol import DualEncoder, TextReading
 from core.encoders.relevance import Relevance
 from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
@@ -34,7 +34,7 @@ _CLOSEST = 3
 # Windows fetched per wanted file: windows of one file are often next to each other in rank.
 _WINDOWS_PER_FILE = 12
 _LEAST_WINDOWS = 256
-_TEXT_VECTORS_KEPT = 512
+_READINGS_KEPT = 512
 # Files whose text is looked at for the words of a negative.
 _DENIED_FILES = 5_000
 
@@ -67,7 +67,7 @@ class SearchEngine:
         self._clip_vector = clip_vector
         self._relevance = relevance
         self._lexical = LexicalSearch(repository)
-        self._text_vectors: OrderedDict[str, FloatArray] = OrderedDict()
+        self._readings: OrderedDict[str, TextReading] = OrderedDict()
 
     def search(
         self,
@@ -113,31 +113,31 @@ class SearchEngine:
         return SearchResult(matches, () if matches else hits[:_CLOSEST], considered)
 
     def _embed(self, query: Query) -> Asked:
-        vectors = [
-            self._text_vector(part.text)
+        read = [
+            self._read(part.text)
             if isinstance(part, TextPart)
-            else self._relevance.example(self._clip_vector(part))
-            for part in query.parts
+            else TextReading(self._relevance.example(self._clip_vector(part))[None])
+            for part in (*query.parts, *query.negatives)
         ]
-        negatives = [self._text_vector(part.text) for part in query.negatives]
-        dimension = len((vectors + negatives)[0])
-        empty = np.zeros((0, dimension), dtype=np.float32)
+        vectors = np.concatenate([reading.vectors for reading in read])
+        wanted = len(query.parts)
         return Asked(
             query.parts,
-            np.stack(vectors) if vectors else empty,
+            vectors[:wanted],
             query.negatives,
-            np.stack(negatives) if negatives else empty,
+            vectors[wanted:],
+            tuple(None if reading.sentences is None else reading.sentences[0] for reading in read),
         )
 
-    def _text_vector(self, text: str) -> FloatArray:
-        """The vector (d,) of a text; the latest ones are remembered, since a query is typed letter by letter."""
-        vector = self._text_vectors.pop(text, None)
-        if vector is None:
-            vector = self._encoder().embed_text([text])[0]
-        self._text_vectors[text] = vector
-        while len(self._text_vectors) > _TEXT_VECTORS_KEPT:
-            self._text_vectors.popitem(last=False)
-        return vector
+    def _read(self, text: str) -> TextReading:
+        """A text as the encoder reads it; the latest ones are remembered, since a query is typed letter by letter."""
+        reading = self._readings.pop(text, None)
+        if reading is None:
+            reading = self._encoder().read_text([text])
+        self._readings[text] = reading
+        while len(self._readings) > _READINGS_KEPT:
+            self._readings.popitem(last=False)
+        return reading
 
     def moments(self, query: Query, file_id: int) -> tuple[MomentScore, ...]:
         """How every window of a file fits a query, in the order of time; nothing where the query describes no sound.

@@ -12,11 +12,9 @@ import numpy as np
 
 from core.types import FloatArray
 
-# To stay, a moment must be more like the query than like the negative by this much (in log-odds) ...
-_CONTEST_LEAD = 0.5
-# ... and must not be the negative's sound beyond this, however well it fits the query as well.
+# What is the negative's sound beyond this, in log-odds, goes however well it fits the query as well.
 _NEGATIVE_BOUND = 0.5
-# Steep: what passes keeps its relevance. All three were chosen on pairs of the corpus' validation split.
+# Steep: what passes keeps its relevance. Both were chosen on pairs of the corpus' validation split.
 _CONTEST_SLOPE = 4.0
 
 _FIELD_WEIGHTS = {"name": 1.0, "metadata": 0.9, "folder": 0.7, "captions": 0.6}
@@ -37,7 +35,9 @@ def combine_parts(log_odds: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(weights @ log_odds / weights.sum(), dtype=np.float32)
 
 
-def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+def contest(
+    positive: FloatArray, negatives: FloatArray, weights: FloatArray | None = None, *, lead: float = 0.5
+) -> FloatArray:
     """What negatives leave of the relevance of moments.
 
     A negative takes away what resembles it nearly as much as it resembles the query, so that "dog barking" without
@@ -48,6 +48,8 @@ def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | N
         positive: (m,) log-odds of the moments for the query.
         negatives: (n, m) log-odds of the moments for each negative; n may be 0.
         weights: (n,) above zero, how much each negative counts: the exponent of what it leaves; 1 each if None.
+        lead: To stay, a moment must be more like the query than like the negative by this much (in log-odds). Models
+            differ in how far apart their log-odds lie (`core.encoders.card.Calibration`).
 
     Returns:
         (m,) factors from 0 to 1.
@@ -55,8 +57,8 @@ def contest(positive: FloatArray, negatives: FloatArray, weights: FloatArray | N
     factor = np.ones(len(positive), dtype=np.float32)
     exponents = np.ones(len(negatives), dtype=np.float32) if weights is None else weights
     for negative, exponent in zip(negatives, exponents, strict=True):
-        lead = np.minimum(positive - _CONTEST_LEAD, _NEGATIVE_BOUND) - negative
-        factor = factor * sigmoid(_CONTEST_SLOPE * lead) ** exponent
+        ahead = np.minimum(positive - lead, _NEGATIVE_BOUND) - negative
+        factor = factor * sigmoid(_CONTEST_SLOPE * ahead) ** exponent
     return np.asarray(factor, dtype=np.float32)
 
 

@@ -24,12 +24,17 @@ _LEAST_KEPT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query's parts and negatives with their unit vectors, (p, d) and (n, d)."""
+    """A query's parts and negatives with their unit vectors, (p, d) and (n, d).
+
+    Attributes:
+        sentences: (w,) of each part, then of each negative; None for a clip and for a model without sentences.
+    """
 
     parts: tuple[TextPart | ClipPart, ...]
     vectors: FloatArray
     negatives: tuple[TextPart, ...]
     negative_vectors: FloatArray
+    sentences: tuple[FloatArray | None, ...] = ()
 
     @property
     def weights(self) -> FloatArray:
@@ -130,7 +135,7 @@ def score_windows(
         scores=scores,
         log_odds=log_odds,
         wanted=sigmoid(positive),
-        kept=contest(positive, log_odds[wanted:], asked.negative_weights),
+        kept=contest(positive, log_odds[wanted:], asked.negative_weights, lead=relevance.calibration.contest_lead),
         score=score,
     )
     # Relevance saturates near 1; the log-odds keep the order there.
@@ -141,7 +146,8 @@ def fit_of(asked: Asked, relevance: Relevance, vectors: FloatArray) -> FloatArra
     """How well sounds (m, d) of one file fit a query, (m,): log-odds less what negatives take, without saturation."""
     log_odds = _scores(asked, relevance, vectors)[1]
     positive = _positive(asked, log_odds)
-    kept = contest(positive, log_odds[len(asked.parts) :], asked.negative_weights)
+    lead = relevance.calibration.contest_lead
+    kept = contest(positive, log_odds[len(asked.parts) :], asked.negative_weights, lead=lead)
     return np.asarray(positive + np.log(np.maximum(kept, _LEAST_KEPT)), dtype=np.float32)
 
 
@@ -153,8 +159,13 @@ def _scores(asked: Asked, relevance: Relevance, vectors: FloatArray) -> tuple[Fl
     kinds: list[QueryKind] = [
         "clip" if isinstance(part, ClipPart) else "text" for part in (*asked.parts, *asked.negatives)
     ]
+    sentences = asked.sentences or (None,) * len(queries)
+    recall = relevance.recall(vectors) if any(sentence is not None for sentence in sentences) else None
     log_odds = np.stack(
-        [relevance.log_odds(query, row, kind) for query, row, kind in zip(queries, scores, kinds, strict=True)]
+        [
+            relevance.log_odds(query, row, kind, sentence=sentence, recall=recall)
+            for query, row, kind, sentence in zip(queries, scores, kinds, sentences, strict=True)
+        ]
     )
     return scores, log_odds
 

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -269,3 +270,18 @@ def test_that_a_damaged_model_is_said_to_be(small_library, runner, errors, until
         loader.load()
     assert loader.state is ModelState.FAILED
     assert "damaged" in loader.message
+
+
+def test_that_a_model_that_takes_over_is_loaded_and_shown(runner, errors, until_idle):
+    old, new = SimpleNamespace(id="earshot-base-1.0.0"), SimpleNamespace(id="earshot-base-2.0.0")
+    library = SimpleNamespace(card=old, wanted_card=new, encoder=lambda: SimpleNamespace(device="cpu"))
+    loader = ModelLoader(library=library, runner=runner, errors=errors)
+    loader.load()
+    until_idle()
+    loader.follow()
+    assert (loader.model_id, loader.successor_id, loader.state) == (old.id, new.id, ModelState.READY)
+    library.card = new
+    loader.follow()
+    assert (loader.model_id, loader.successor_id, loader.state) == (new.id, "", ModelState.LOADING)
+    until_idle()
+    assert loader.state is ModelState.READY

@@ -11,6 +11,7 @@ from app.models.folders import NodeKind
 from app.panels import desk as desk_module
 from app.panels.main_window import MainWindow
 from app.settings import Settings
+from core.encoders.load import find_model
 from core.errors import LibraryError
 from core.library import Library
 from core.search.query import QuerySpec
@@ -376,3 +377,22 @@ def test_that_the_theme_switches_and_is_remembered(window, settings, qapp):
         assert settings.look.theme == "light"
     finally:
         apply_theme(qapp, "dark")
+
+
+def test_that_the_model_of_an_update_takes_over_while_the_window_is_open(
+    windows, library_folder, tmp_path, monkeypatch, qtbot
+):
+    from installed_model import install_small_model
+
+    old = find_model().card
+    new = install_small_model(version="9.0.0", name=old.name, folder=tmp_path / "program" / "models" / old.name)
+    monkeypatch.setattr("core.encoders.load.RESOURCES", tmp_path / "program")
+    window = windows.open(library_folder, wait=False)
+    shown = []
+    window.library_opened.connect(lambda: shown.append((window.library.card.id, window.desk.model.model_id)))
+    qtbot.waitUntil(lambda: bool(shown), timeout=30_000)
+    assert shown == [(old.id, old.id)]
+    windows.idle(window)
+    assert window.library.card.id == new.id
+    qtbot.waitUntil(lambda: new.id in window.desk.status.model_button.text(), timeout=30_000)
+    assert [path.name for path in (library_folder / "models").iterdir()] == [new.id]

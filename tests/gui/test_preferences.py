@@ -275,6 +275,25 @@ def test_that_a_clap_checkpoint_is_imported_and_chosen(dialog, tmp_path, until_i
     assert not dialog.models.remove_button.isEnabled(), "the model in use cannot be removed"
 
 
+def test_that_the_model_that_ships_is_chosen_for_all_its_versions(
+    dialog, settings, small_library, tmp_path, until_idle, qtbot
+):
+    from small_model import card_fields, small_parts
+
+    from core.encoders.assembly import save_dual_encoder
+
+    card = save_dual_encoder(tmp_path / "run-7", small_parts(), {**card_fields(), "name": "mine"})
+    dialog.models.import_folder(tmp_path / "run-7")
+    until_idle()
+    dialog.models.apply_button.click()
+    assert settings.model == card.id
+    dialog.models.model.setCurrentIndex(dialog.models.model.findData(small_library.card.id))
+    with qtbot.waitSignal(dialog.reopen_requested):
+        dialog.models.apply_button.click()
+    assert settings.model == ""
+    assert not dialog.models.apply_button.isEnabled()
+
+
 def test_that_an_imported_model_can_be_removed_and_a_bundled_one_cannot(dialog, tmp_path, until_idle):
     from small_clap import write_clap
 

@@ -16,15 +16,28 @@ from core.encoders.assembly import save_dual_encoder
 from core.encoders.card import ModelCard
 
 
-def install_small_model(*, version: str = "1.0.0", name: str = "earshot-small", turned: bool = False) -> ModelCard:
+def install_small_model(
+    *,
+    version: str = "1.0.0",
+    name: str = "earshot-small",
+    turned: bool = False,
+    redrawn: int | None = None,
+    folder: Path | None = None,
+) -> ModelCard:
     """Write a small model where `find_model` looks; set XDG_DATA_HOME before.
 
     Args:
         version: Of its card.
         name: Of its card.
         turned: Whether its space is another: every vector is mirrored.
+        redrawn: A seed by which its heads are drawn anew, so that also its scores are others.
+        folder: Its folder, whose files are written over; one in the user's models if None.
     """
     parts = small_parts()
+    if redrawn is not None:
+        torch.manual_seed(redrawn)
+        for head in (parts.audio_head, parts.text_head):
+            torch.nn.init.normal_(head.residual[3].weight, std=0.5)
     if turned:
         with torch.no_grad():
             parts.background.neg_()
@@ -32,7 +45,7 @@ def install_small_model(*, version: str = "1.0.0", name: str = "earshot-small", 
                 for parameter in list(head.residual.parameters())[-2:]:
                     parameter.neg_()
     fields: dict[str, Any] = {**card_fields(), "version": version, "name": name, "window_s": 2.0, "hop_s": 1.0}
-    return save_dual_encoder(user_models_folder() / f"{name}-{version}", parts, fields)
+    return save_dual_encoder(folder or user_models_folder() / f"{name}-{version}", parts, fields)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ The sounds are our own list (`absent.yaml`): what a person may well ask for and 
 that words about any clip match is left out and counted, so the list stays honest over another library. Each is asked as
 a person types it and as a sentence, since a model may take one for more familiar than the other.
 
-Shape legend: q questions, n clips, d embedding.
+Shape legend: q questions, n clips.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.negative import described
 from training.data.manifest import Clip
@@ -63,36 +62,20 @@ def truly_absent(sounds: Sequence[AbsentSound], clips: Sequence[Clip]) -> tuple[
     return tuple(sound for sound in sounds if not any(sound.like.search(line) for line in lines))
 
 
-def claim_figures(
-    relevance: Relevance, queries: FloatArray, clips: FloatArray, *, left_out: BoolArray | None = None
-) -> ClaimFigures:
+def claim_figures(odds: FloatArray, *, left_out: BoolArray | None = None) -> ClaimFigures:
     """How many of the first five answers to texts claim a match.
 
     Args:
-        relevance: The model's calibration.
-        queries: (q, d) of texts that nothing answers.
-        clips: (n, d), the library.
+        odds: (q, n) log-odds of the library's clips for texts that nothing answers.
         left_out: (q, n) True where a clip is not in the library that a text is put to.
     """
-    claims: list[BoolArray] = []
-    for row, query in enumerate(queries):
-        scores = clips @ query if left_out is None else clips[~left_out[row]] @ query
-        first = np.sort(scores)[::-1][:_LOOKED_AT]
-        claims.append(relevance.log_odds(query, np.ascontiguousarray(first), "text") >= 0)
-    answers = np.concatenate(claims) if claims else np.zeros(0, dtype=np.bool_)
+    if left_out is not None:
+        odds = np.where(left_out, -np.inf, odds)
+    first = -np.sort(-odds, axis=1)[:, :_LOOKED_AT]
+    claims = np.asarray(first >= 0, dtype=np.bool_)
     return ClaimFigures(
-        len(claims), _share(answers), _share(np.asarray([found.any() for found in claims], dtype=np.bool_))
+        len(claims), _share(claims[np.isfinite(first)]), _share(np.asarray(claims.any(axis=1), dtype=np.bool_))
     )
-
-
-def kept_matches(relevance: Relevance, queries: FloatArray, clips: FloatArray, *, fits: BoolArray) -> float:
-    """Share of the fitting clips (q, n) among the first five answers that are claimed as matches."""
-    kept: list[BoolArray] = []
-    for query, fit in zip(queries, fits, strict=True):
-        scores = clips @ query
-        first = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
-        kept.append(relevance.log_odds(query, scores[first[fit[first]]], "text") >= 0)
-    return _share(np.concatenate(kept)) if kept else 0.0
 
 
 def _share(flags: BoolArray) -> float:

@@ -13,13 +13,13 @@ from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.search.engine import RELEVANCE_CUT
 from core.types import FloatArray
-from training.assess.absent import AS_SENTENCE, claim_figures, kept_matches, read_absent, truly_absent
+from training.assess.absent import AS_SENTENCE, claim_figures, read_absent, truly_absent
 from training.assess.confusion import confusion, plot_confusion
 from training.assess.example import example_figures
 from training.assess.moment import KINDS, make_scenes, moment_figures
 from training.assess.negative import negative_figures, read_negatives
 from training.assess.question import Question, precision_by_kind, read_questions
-from training.calibrate import same_category, same_concept
+from training.calibrate import kept_matches, log_odds_of, same_category, same_concept
 from training.data.manifest import Clip, read_manifest
 from training.evaluate import caption_queries
 from training.measure import EncoderEmbedder
@@ -48,11 +48,11 @@ def assess(model: Path, data: Path, console: Console, *, picture: Path | None = 
     table = Table("what", "figure", "over", title=encoder.card.id)
 
     questions = read_questions()
-    typed = embedder.texts([question.text for question in questions])
-    for kind, share in precision_by_kind(typed @ sounds.T, questions, clips).items():
+    relevance = load_relevance(model)
+    typed = log_odds_of(relevance, embedder.read([question.text for question in questions]), sounds)
+    for kind, share in precision_by_kind(typed, questions, clips).items():
         table.add_row(f"questions of the kind {kind}: precision@5", f"{share:.1%}", _count(questions, kind))
 
-    relevance = load_relevance(model)
     _negatives(table, embedder, sounds, clips, relevance)
     _claims(table, embedder, sounds, clips, relevance)
     _moments(table, encoder, clips)
@@ -81,28 +81,27 @@ def _negatives(
 ) -> None:
     cases = read_negatives()
     for least, where in ((0.0, "the first ten"), (RELEVANCE_CUT, "the first ten that are shown as matches")):
-        found = negative_figures(cases, embedder.texts, sounds, clips, relevance, least_relevance=least)
+        found = negative_figures(cases, embedder.read, sounds, clips, relevance, least_relevance=least)
         over = f"{found.cases} of {len(cases)} cases"
         table.add_row(f"negatives: nothing of it left in {where}", f"{found.moved:.1%}", over)
         table.add_row(f"negatives: what is meant stays in {where}", f"{found.kept:.1%}", over)
+        table.add_row(f"negatives: meant clips in {where}, without it", f"{found.found_plain:.1%}", over)
+        table.add_row(f"negatives: meant clips in {where}, with it", f"{found.found:.1%}", over)
 
 
 def _claims(
     table: Table, embedder: EncoderEmbedder, sounds: FloatArray, clips: Sequence[Clip], relevance: Relevance
 ) -> None:
     queries = caption_queries(clips)
-    captions = embedder.texts(queries.texts)
-    kept = kept_matches(relevance, captions, sounds, fits=same_concept(clips, queries))
+    captions = log_odds_of(relevance, embedder.read(queries.texts), sounds)
+    kept = kept_matches(captions, same_concept(clips, queries))
     table.add_row("matches in the first five that are claimed", f"{kept:.1%}", f"{len(queries.texts)} captions")
     absent = [sound.text for sound in truly_absent(read_absent(), clips)]
+    sentences = [AS_SENTENCE.format(text) for text in absent]
     asked = {
-        "absent sound": claim_figures(relevance, embedder.texts(absent), sounds),
-        "absent sound, as a sentence": claim_figures(
-            relevance, embedder.texts([AS_SENTENCE.format(text) for text in absent]), sounds
-        ),
-        "caption without the clips of its category": claim_figures(
-            relevance, captions, sounds, left_out=same_category(clips, queries)
-        ),
+        "absent sound": claim_figures(log_odds_of(relevance, embedder.read(absent), sounds)),
+        "absent sound, as a sentence": claim_figures(log_odds_of(relevance, embedder.read(sentences), sounds)),
+        "caption without the clips of its category": claim_figures(captions, left_out=same_category(clips, queries)),
     }
     for what, found in asked.items():
         over = f"{found.questions} questions"

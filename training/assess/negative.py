@@ -2,8 +2,9 @@
 
 The cases are our own (`negatives.yaml`): "dog barking" without "growl", "rain" without "thunder". A case counts when
 something unwanted stands among the first ten answers to the plain question; the negative has worked when nothing of it
-is left there. Since a negative that moves everything away is of no use, the share of the meant clips that stay among
-the first ten is told beside it.
+is left there. Since a negative that moves everything away is of no use, two more figures stand beside it: the share of
+the meant clips that stay among the first ten, and how many of the ten are meant clips before and after, which also
+counts those that move up into the places that became free.
 
 Shape legend: n clips, d embedding.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.search.query import TextPart
 from core.search.scoring import Asked, score_windows
@@ -54,11 +56,16 @@ class NegativeFigures:
         cases: That count: something unwanted is among the first ten without the negative.
         moved: Share of them with nothing unwanted left among the first ten.
         kept: Share of the meant clips among the first ten that are still there; mean over the cases that have some.
+        found_plain: How many of the first ten are meant without the negative, as a share of all that are meant, ten at
+            most; mean over the cases.
+        found: The same with the negative.
     """
 
     cases: int
     moved: float
     kept: float
+    found_plain: float
+    found: float
 
 
 def read_negatives(path: Path = NEGATIVES_FILE) -> tuple[NegativeCase, ...]:
@@ -77,7 +84,7 @@ def described(clip: Clip) -> str:
 
 def negative_figures(
     cases: Sequence[NegativeCase],
-    embed: Callable[[Sequence[str]], FloatArray],
+    read: Callable[[Sequence[str]], TextReading],
     sounds: FloatArray,
     clips: Sequence[Clip],
     relevance: Relevance,
@@ -88,7 +95,7 @@ def negative_figures(
 
     Args:
         cases: What is asked.
-        embed: Gives texts' vectors, (texts, d).
+        read: Reads texts as the model does.
         sounds: (n, d) of the clips.
         clips: n of them.
         relevance: The model's calibration.
@@ -97,32 +104,43 @@ def negative_figures(
     lines = [described(clip) for clip in clips]
     moved: list[bool] = []
     kept: list[float] = []
+    found_plain: list[float] = []
+    found_left: list[float] = []
     for case in cases:
         unwanted = _matches(case.unwanted, lines)
         meant = _matches(case.meant, lines) & ~unwanted
-        wanted_vector, unwanted_vector = embed([case.asked, case.without])
-        plain = _first(wanted_vector, None, sounds, relevance, least_relevance)
+        texts = read([case.asked, case.without])
+        plain = _first(texts, 1, sounds, relevance, least_relevance)
         if not unwanted[plain].any():
             continue
-        left = _first(wanted_vector, unwanted_vector, sounds, relevance, least_relevance)
+        left = _first(texts, 2, sounds, relevance, least_relevance)
         moved.append(not unwanted[left].any())
+        most = max(1, min(_LOOKED_AT, int(meant.sum())))
+        found_plain.append(float(meant[plain].sum()) / most)
+        found_left.append(float(meant[left].sum()) / most)
         found = plain[meant[plain]]
         if len(found):
             kept.append(float(np.isin(found, left).mean()))
-    return NegativeFigures(len(moved), _mean(moved), _mean(kept))
+    return NegativeFigures(len(moved), _mean(moved), _mean(kept), _mean(found_plain), _mean(found_left))
 
 
 def _matches(pattern: re.Pattern[str], lines: Sequence[str]) -> BoolArray:
     return np.asarray([pattern.search(line) is not None for line in lines], dtype=np.bool_)
 
 
-def _first(
-    wanted: FloatArray, unwanted: FloatArray | None, sounds: FloatArray, relevance: Relevance, least: float
-) -> IntArray:
-    """Numbers of the first answers, best first, as the search engine ranks them."""
-    negatives = () if unwanted is None else (TextPart("unwanted"),)
-    negative_vectors = wanted[None][:0] if unwanted is None else unwanted[None]
-    asked = Asked((TextPart("wanted"),), wanted[None], negatives, negative_vectors)
+def _first(texts: TextReading, count: int, sounds: FloatArray, relevance: Relevance, least: float) -> IntArray:
+    """Numbers of the first answers, best first, as the search engine ranks them.
+
+    Args:
+        texts: What is wanted, and what is unwanted.
+        count: How many of them are asked: 1 leaves the negative out.
+        sounds: (n, d).
+        relevance: The model's calibration.
+        least: What is less relevant is left out.
+    """
+    sentences = () if texts.sentences is None else tuple(texts.sentences[:count])
+    negatives = (TextPart("unwanted"),)[: count - 1]
+    asked = Asked((TextPart("wanted"),), texts.vectors[:1], negatives, texts.vectors[1:count], sentences)
     nothing = np.zeros(len(sounds), dtype=np.float32)
     rows = np.arange(len(sounds), dtype=np.int64)
     scored = score_windows(asked, relevance, vectors=sounds, files=rows, starts_s=nothing, ends_s=nothing)

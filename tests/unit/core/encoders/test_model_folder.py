@@ -129,6 +129,22 @@ def test_that_a_background_of_another_dimension_is_refused(model_folder: Path) -
         load_relevance(model_folder)
 
 
+def test_that_known_texts_are_read_where_the_calibration_asks_them(model_folder: Path) -> None:
+    assert load_relevance(model_folder).known is None
+    _edit_card(model_folder, lambda card: card["calibration"].update(verified={"lead": 1, "echo": 1, "bias": 0}))
+    _replace_file(
+        model_folder,
+        "known.safetensors",
+        save({"sentences": torch.ones(3, 5).half(), "vectors": torch.ones(3, 48).half()}),
+    )
+    known = load_relevance(model_folder).known
+    assert known is not None
+    assert known.sentences.shape == (3, 5)
+    _replace_file(model_folder, "known.safetensors", save({"sentences": torch.ones(3, 5), "vectors": torch.ones(3, 7)}))
+    with pytest.raises(ModelError, match="known texts"):
+        load_relevance(model_folder)
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -139,6 +155,10 @@ def test_that_a_background_of_another_dimension_is_refused(model_folder: Path) -
         (lambda card: card["files"].pop("tokenizer.json"), "not listed"),
         (lambda card: card["files"].update({"../evil": card["files"]["tokenizer.json"]}), "no plain file name"),
         (lambda card: card["calibration"]["text"].update(score=-1), "score"),
+        (
+            lambda card: card["calibration"].update(verified={"lead": 1, "echo": 1, "bias": 0}),
+            r"not listed: known\.saf",
+        ),
     ],
 )
 def test_that_a_card_of_another_kind_is_refused(

@@ -12,6 +12,7 @@ from core.catalogue import Catalogue
 from core.catalogue.repository import Repository
 from core.catalogue.vectors import CatalogueVectors
 from core.encoders.card import Calibration, LogisticFit
+from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.index import open_index
 from core.search.engine import SearchEngine
@@ -42,6 +43,9 @@ class NamedEncoder:
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([unit(sum(MEANINGS.get(word, NOWHERE) for word in text.split())) for text in texts])
+
+    def read_text(self, texts: Sequence[str]) -> TextReading:
+        return TextReading(self.embed_text(texts), self.embed_text(texts))
 
 
 def fill(catalogue: Catalogue, files: dict[str, list[np.ndarray]]) -> None:

@@ -22,6 +22,12 @@ def test_that_a_negative_sinks_what_certainly_is_its_sound_however_well_it_fits_
     assert kept[1] > 0.95
 
 
+def test_that_what_must_be_further_ahead_goes_sooner():
+    positive, negatives = np.array([2.0], np.float32), np.array([[0.0]], np.float32)
+    assert contest(positive, negatives, lead=0.5)[0] > 0.85
+    assert contest(positive, negatives, lead=3.0)[0] < 0.05
+
+
 def test_that_no_negatives_leave_everything():
     assert contest(np.array([-3.0, 0.0, 3.0], np.float32), np.zeros((0, 3), np.float32)) == pytest.approx([1, 1, 1])
 

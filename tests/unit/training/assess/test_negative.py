@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.encoders.card import Calibration, LogisticFit
+from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.negative import NegativeCase, NegativeFigures, described, negative_figures, read_negatives
@@ -45,14 +46,14 @@ SOUNDS = _unit([*([1.0, 0.01 * number, 0.0] for number in range(12)), [0.8, 0.0,
 RELEVANCE = Relevance(Calibration(text=FIT, clip=FIT), SOUNDS[:4])
 
 
-def _embedding(growl: Sequence[float]) -> FloatArray:
+def _reading(growl: Sequence[float]) -> TextReading:
     """Of "bark", which the growling dog fits best, and of "growl"."""
-    return _unit([[0.8, 0.0, 0.6], growl])
+    return TextReading(_unit([[0.8, 0.0, 0.6], growl]))
 
 
 def _figures(growl: Sequence[float], *, least_relevance: float = 0.0) -> NegativeFigures:
     return negative_figures(
-        [CASE], lambda texts: _embedding(growl), SOUNDS, CLIPS, RELEVANCE, least_relevance=least_relevance
+        [CASE], lambda texts: _reading(growl), SOUNDS, CLIPS, RELEVANCE, least_relevance=least_relevance
     )
 
 
@@ -63,6 +64,8 @@ def test_that_a_clip_is_described_by_all_its_words_in_small_letters() -> None:
 def test_that_a_negative_works_when_nothing_unwanted_is_left_and_what_is_meant_stays() -> None:
     figures = _figures([0.0, 0.0, 1.0])
     assert (figures.cases, figures.moved, figures.kept) == (1, 1.0, 1.0)
+    # The place that the growling dog leaves goes to one more that barks.
+    assert (figures.found_plain, figures.found) == (0.9, 1.0)
 
 
 def test_that_a_negative_that_means_something_else_has_not_worked() -> None:
@@ -74,12 +77,12 @@ def test_that_what_is_meant_is_missed_when_a_negative_takes_it_away() -> None:
     # Everything resembles this negative: all order is lost, and nothing is claimed any more.
     figures = _figures([1.0, 0.0, 0.6], least_relevance=0.5)
     assert figures.moved == 1.0
-    assert figures.kept == 0.0
+    assert figures.kept == figures.found == 0.0
 
 
 def test_that_a_question_without_anything_unwanted_among_its_answers_is_no_case() -> None:
     other = NegativeCase("bark", re.compile("dog"), "cat", re.compile("cat"))
-    figures = negative_figures([other], lambda texts: _embedding([0, 0, 1]), SOUNDS, CLIPS, RELEVANCE)
+    figures = negative_figures([other], lambda texts: _reading([0, 0, 1]), SOUNDS, CLIPS, RELEVANCE)
     assert figures.cases == 0
 
 

@@ -1,7 +1,8 @@
 """The card of a captioning model: one JSON file that says what it is and how its files are to be read. Without torch.
 
-A model folder holds `card.json`, `captioner.safetensors` (`trunk.*`, `head.*`, `decoder.*`, `kinds.*`; float16) and
-`words.json` (the vocabulary, the tagger's class names and the kinds of sound). Nothing in it is ever executed.
+A model folder holds `card.json`, `captioner.safetensors` (`trunk.*`, `head.*`, `decoder.*`, `kinds.*` in float16, and
+`memory.*` where there is one) and `words.json` (the vocabulary, the tagger's class names and the kinds of sound).
+Nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -28,11 +29,27 @@ class _Part(BaseModel):
 
 
 class CaptionArchitecture(_Part):
-    """The modules of a captioner: what listens, what places the clip among texts, and what writes."""
+    """The modules of a captioner: what listens, what places the clip among texts, what writes, and what remembers what
+    was said of sounds that are known (`core.captioning.memory`; None: nothing does)."""
 
     trunk: ModuleSpec
     audio_head: ModuleSpec
     decoder: ModuleSpec
+    memory: ModuleSpec | None = None
+
+
+class Remembering(_Part):
+    """How known sounds vote on a caption (see `core.captioning.memory`).
+
+    Attributes:
+        share: Of all votes that is theirs; the rest is that of the captions that the search found.
+        nearest: So many of them vote.
+        sharpness: The higher, the more the nearest of them count.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    nearest: int = Field(default=20, ge=1, le=100)
+    sharpness: float = Field(default=20.0, ge=0)
 
 
 class Writing(_Part):
@@ -44,12 +61,14 @@ class Writing(_Part):
         longest: Tokens after which it has to.
         consensus: How sharply the likelier captions count where the one comes first that all agree with (see
             `core.captioning.consensus`); 0: the likeliest comes first.
+        memory: How known sounds vote, where the captioner has a memory.
     """
 
     beams: int = Field(default=3, ge=1, le=16)
     shortest: int = Field(default=3, ge=1)
     longest: int = Field(default=24, ge=2, le=64)
     consensus: float = Field(default=0.0, ge=0)
+    memory: Remembering = Remembering()
 
 
 class ConfidenceFit(_Part):
@@ -77,8 +96,8 @@ class OrderFit(_Part):
         relation: Log-odds that one sound follows the other: factors of how much the scene changes, of how alike its
             parts are, of the pause between them and of both witnesses' leads, and a constant.
         order: Factors of the captioner's and the search model's leads, for the one that comes first.
-        front: The same for the one that stands in front: of the captioner's leads in the whole and between louder and
-            softer moments, and of the search model's.
+        front: The same for the one that stands in front: of the captioner's leads in the loudest moments and between
+            the whole and softer moments, and of the search model's.
         weights: Of the log-probabilities of words, relation and order, of the propositions' fit by the captioner and by
             the search model, and of the latter's word on the caption as a whole.
     """

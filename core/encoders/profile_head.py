@@ -68,6 +68,7 @@ class ProfileAudioHead(nn.Module):
         input_limit: float = 0.0,
     ) -> None:
         super().__init__()
+        self.trunk_dimension = trunk_dimension
         self.dimension = dimension
         self.power = power
         self.input_dropout = input_dropout

@@ -13,6 +13,7 @@ from small_model import DIMENSION, drawn_encoder, small_parts
 from torch import nn
 
 from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE, CaptionerCard
+from core.captioning.memory import CaptionMemory
 from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.vocabulary import EOS
 
@@ -71,16 +72,18 @@ def captioner_fields(contents: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def save_small_captioner(folder: Path, **changed: Any) -> Path:
-    """Write a captioner's folder; fields of its card can be changed."""
+def save_small_captioner(folder: Path, *, memory: CaptionMemory | None = None, **changed: Any) -> Path:
+    """Write a captioner's folder; it can have a memory, and fields of its card can be changed."""
     encoder = drawn_encoder(0.4)
     torch.manual_seed(5)
-    parts = {
+    parts: dict[str, nn.Module] = {
         "trunk": encoder.trunk,
         "head": small_parts(encoder).audio_head,
         "decoder": small_decoder(),
         "kinds": nn.Linear(DIMENSION, len(KINDS)),
     }
+    if memory is not None:
+        parts["memory"] = memory
     state = {f"{part}.{name}": value for part, own in parts.items() for name, value in own.state_dict().items()}
     halved = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     classes = [f"Class {number}" for number in range(527)]
@@ -91,6 +94,10 @@ def save_small_captioner(folder: Path, **changed: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    card = CaptionerCard.model_validate({**captioner_fields(contents), **changed})
+    fields = captioner_fields(contents)
+    if memory is not None:
+        fields["architecture"]["memory"] = {"name": "known-sounds", "options": memory.sizes}
+        fields["writing"] |= {"consensus": 4.0, "memory": {"share": 0.9, "nearest": 2}}
+    card = CaptionerCard.model_validate({**fields, **changed})
     (folder / CARD_FILE).write_text(card.model_dump_json(), encoding="utf-8")
     return folder

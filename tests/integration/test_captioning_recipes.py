@@ -11,14 +11,18 @@ import torch
 from small_sounds import write_small_set
 
 from core.captioning.shipped import load_captioner
+from core.config import RESOURCES
+from core.encoders.card import read_card
 from training.captioning.command import open_captioner, order_figures, print_order, write_caption_sheet
 from training.captioning.config import CaptioningRecipe
 from training.captioning.export import export
+from training.captioning.material import gather
 from training.captioning.run import build, measure, open_run, train
 from training.checkpoint import LOG_FILE
 from training.data.manifest import read_manifest
 from training.perturb import PAPER
-from training.recipe import load_any, recipe_path
+from training.recipe import RecipeError, load_any, recipe_path
+from training.retrieval.config import SHIPPED
 from training.retrieval.encoder import Places
 
 SMALL = (
@@ -91,6 +95,11 @@ def test_that_an_export_is_opened_and_measured(places: Places, tmp_path: Path) -
     task = open_run(places.runs / "earshot-captioner", places)
     card, report = export(task, [f"Class {number}" for number in range(527)], tmp_path / "model", places)
     clips = [clip for clip in read_manifest(places.data) if clip.split == "test"]
+    # It remembers the clips that it learned from, and hears as the search model does.
+    learned = [clip for clip in read_manifest(places.data) if clip.split == "train"]
+    assert card.architecture.memory is not None
+    assert card.architecture.memory.options["sounds"] == len(learned)
+    assert card.architecture.audio_head == read_card(RESOURCES / "models" / SHIPPED).architecture.audio_head
     assert card.quality["test_repeating"].value == card.quality["test_unfinished"].value == 0
     captioner = load_captioner(tmp_path / "model", device="cpu")
     told = [captioner.caption(clip.path) for clip in clips]
@@ -104,6 +113,20 @@ def test_that_an_export_is_opened_and_measured(places: Places, tmp_path: Path) -
     page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
     assert page.count("data:image/png") == 2
     assert clips[0].captions[0] in page
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("audio.options={taps: [2, 5]}", "does not fit the encoder"),
+        ("decoder.stretches=2", "cannot place stretches"),
+    ],
+)
+def test_that_a_prefix_that_the_search_model_cannot_make_is_refused(change: str, why: str, places: Places) -> None:
+    recipe = load_any(recipe_path("earshot-captioner"), [*SMALL, *SCENES, change])
+    assert isinstance(recipe, CaptioningRecipe)
+    with pytest.raises(RecipeError, match=why):
+        gather(recipe, places)
 
 
 def test_that_order_is_judged_in_two_ways(places: Places) -> None:

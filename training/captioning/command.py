@@ -82,7 +82,8 @@ def open_captioner(folder: Path, places: Places) -> Opened:
     recipe = load_any(recipe_path(_SHIPPED_RECIPE))
     assert isinstance(recipe, CaptioningRecipe)  # The project's own file.
     captioner = load_captioner(folder, device="cpu")
-    writer, material = captioner.writer, gather(recipe, places, scenes=False)
+    writer = captioner.writer
+    material = gather(recipe, places, scenes=False, head=writer.head)
     return Opened(recipe, places, material, writer.decoder, writer.vocabulary, writer, captioner.card.order)
 
 

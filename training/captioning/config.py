@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.captioning.card import Remembering
 from core.encoders.card import DataSource
 from training.captioning.scene import FRONT_DB
 from training.config import Identity
@@ -40,7 +41,7 @@ class DecoderPart(_Part):
             the clip's embedding in the shipped search model's space (`core.captioning.prefixed`).
         prefix: Places of that embedding, and of each stretch's.
         stretches: Of the clip, whose embeddings come next.
-        summary_dropout: Of what the encoder's tapped blocks tell of the clip (`audio.options.taps`).
+        summary_dropout: Of what the encoder tells of the clip beyond its last block (`audio.options`).
     """
 
     name: Literal["transformer", "prefixed-transformer"] = "transformer"
@@ -128,12 +129,16 @@ class ScenesPart(_Part):
 
 
 class WritingPart(_Part):
-    """How captions are written (see `core.captioning.card.Writing`)."""
+    """How captions are written (see `core.captioning.card.Writing`).
+
+    Only an exported captioner has a memory, of the clips that it learned from, if these have a share of the votes.
+    """
 
     beams: int = Field(default=3, ge=1)
     shortest: int = Field(default=3, ge=1)
     longest: int = Field(default=20, ge=2, le=64)
     consensus: float = Field(default=0.0, ge=0)
+    memory: Remembering = Remembering()
 
 
 class CaptioningRecipe(_Part):

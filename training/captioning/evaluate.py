@@ -5,7 +5,7 @@ Shape legend: n clips, e clip embedding, c classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from core.captioning.generation import GeneratedCaption
 from core.captioning.protocol import CaptionDecoder
 from core.captioning.scoring import rank_audios, rank_captions, score_captions
 from core.captioning.shipped import Evidence, sentence, weigh
@@ -88,15 +89,22 @@ def tell(writer: CaptionWriter, material: CaptionMaterial, rows: IntArray) -> To
     """The captions of clips, as the program writes them."""
     texts: list[str] = []
     evidence: list[Evidence] = []
-    for begin in range(0, len(rows), _AT_ONCE):
-        audio = material.sounds.features(rows[begin : begin + _AT_ONCE])
-        assert audio.clip is not None  # A captioner that ships has a prefix.
-        kinds = writer.kinds(audio.clip)
-        for row, beams in enumerate(writer.write(audio)):
-            said = [sentence(writer.vocabulary.decode(beam.tokens)) for beam in beams]
-            texts.append(said[0])
-            evidence.append(weigh(beams, said, kinds=kinds[row]))
+    clip = material.sounds.clip
+    assert clip is not None  # A captioner that ships has a prefix.
+    kinds = writer.kinds(clip[rows])
+    for row, beams in enumerate(write_captions(writer, material, rows)):
+        said = [sentence(writer.vocabulary.decode(beam.tokens)) for beam in beams]
+        texts.append(said[0])
+        evidence.append(weigh(beams, said, kinds=kinds[row]))
     return Told(tuple(texts), tuple(evidence))
+
+
+def write_captions(
+    writer: CaptionWriter, material: CaptionMaterial, rows: IntArray
+) -> Iterator[list[GeneratedCaption]]:
+    """The captions of each clip, best first."""
+    for begin in range(0, len(rows), _AT_ONCE):
+        yield from writer.write(material.sounds.features(rows[begin : begin + _AT_ONCE]))
 
 
 def judge(texts: Sequence[str], material: CaptionMaterial, rows: IntArray, sentences: SentenceModel) -> CaptionReport:
@@ -138,8 +146,9 @@ def fluency(texts: Sequence[str]) -> Fluency:
 
 
 def nearest_captions(material: CaptionMaterial, rows: IntArray) -> list[str]:
-    """A baseline: the first caption of the training clip that is nearest in the search model's space."""
-    clip, learned = material.whole_clips(), material.learned
+    """A baseline: the first caption of the training clip that is nearest by the search model that ships."""
+    clip, learned = material.placed, material.learned
+    assert clip is not None  # Only asked of a captioner with a prefix.
     nearest = (clip[rows] @ clip[learned].T).argmax(dim=1).numpy()
     return [material.clips[learned[number]].captions[0] for number in nearest]
 

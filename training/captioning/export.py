@@ -18,13 +18,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE, CaptionerCard, ConfidenceFit, read_captioner_card
+from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE, CaptionerCard, ConfidenceFit
+from core.captioning.memory import CaptionMemory
 from core.captioning.shipped import Evidence
+from core.captioning.vocabulary import EOS
 from core.captioning.writer import CaptionWriter, assemble_writer, read_words
-from core.config import RESOURCES
 from core.encoders.efficientat import MobileNetEncoder
 from core.types import FloatArray
-from training.captioning.config import CaptioningRecipe
 from training.captioning.evaluate import (
     SentenceModel,
     Told,
@@ -35,8 +35,9 @@ from training.captioning.evaluate import (
     says_so,
     tell,
     template_captions,
+    write_captions,
 )
-from training.captioning.material import SHIPPED_CAPTIONER, CaptionMaterial
+from training.captioning.material import CaptionMaterial, shipped_head
 from training.captioning.order_judge import fit_on_validation
 from training.checkpoint import write_whole
 from training.data.licence import data_sources
@@ -124,18 +125,13 @@ def export(
             "Set decoder.name to prefixed-transformer and fill in identity.",
         )
     kinds, names = fit_kinds(material)
-    contents = {
-        WEIGHTS_FILE: _weights(task, kinds),
-        WORDS_FILE: json.dumps(
-            {"words": material.vocabulary.words, "classes": list(class_names), "kinds": names},
-            ensure_ascii=False,
-            indent=0,
-        ).encode(),
-    }
-    fields = _card_fields(recipe, material, task, contents)
-    draft = CaptionerCard.model_validate({**fields, "confidence": _NO_CONFIDENCE, "quality": {}})
-    words = read_words(draft, contents[WORDS_FILE])
-    writer = assemble_writer(draft, words, contents[WEIGHTS_FILE], device="cpu")
+    told = {"words": material.vocabulary.words, "classes": list(class_names), "kinds": names}
+    words_file = json.dumps(told, ensure_ascii=False, indent=0).encode()
+    memory = None
+    if recipe.writing.memory.share:
+        memory = remember(_draft(task, {WEIGHTS_FILE: _weights(task, kinds), WORDS_FILE: words_file})[1], material)
+    contents = {WEIGHTS_FILE: _weights(task, kinds, memory), WORDS_FILE: words_file}
+    fields, writer = _draft(task, contents, memory)
     fit = fit_confidence(writer, material)
     found = report(writer, fit, material, class_names)
     order = None
@@ -147,6 +143,19 @@ def export(
         write_whole(folder / name, content)
     write_whole(folder / CARD_FILE, (card.model_dump_json(indent=2) + "\n").encode())
     return card, found
+
+
+def remember(writer: CaptionWriter, material: CaptionMaterial) -> CaptionMemory:
+    """The clips that are learned from, each with what a captioner without a memory says of it."""
+    rows = material.learned
+    captions = [best[0].tokens for best in write_captions(writer, material, rows)]
+    # What was broken off is nothing to say again.
+    whole = [number for number, tokens in enumerate(captions) if tokens and tokens[-1] == EOS]
+    placed = material.whole_clips()[rows[whole]]
+    said = [captions[number] for number in whole]
+    memory = CaptionMemory(sounds=len(said), dimension=placed.shape[1], longest=max(map(len, said)))
+    memory.learn(placed, said)
+    return memory
 
 
 def fit_kinds(material: CaptionMaterial) -> tuple[nn.Linear, list[str]]:
@@ -201,12 +210,25 @@ def _numbers(evidence: Evidence) -> tuple[float, float, float]:
     return evidence.log_probability, evidence.agreement, evidence.kind
 
 
-def _weights(task: CaptioningTask, kinds: nn.Linear) -> bytes:
+def _draft(
+    task: CaptioningTask, contents: Mapping[str, bytes], memory: CaptionMemory | None = None
+) -> tuple[dict[str, Any], CaptionWriter]:
+    """Fields of the card that are known before anything is measured, and the captioner as the program will open it."""
+    fields = _card_fields(task, contents, memory)
+    draft = CaptionerCard.model_validate({**fields, "confidence": _NO_CONFIDENCE, "quality": {}})
+    words = read_words(draft, contents[WORDS_FILE])
+    return fields, assemble_writer(draft, words, contents[WEIGHTS_FILE], device="cpu")
+
+
+def _weights(task: CaptioningTask, kinds: nn.Linear, memory: CaptionMemory | None = None) -> bytes:
     encoder, head = task.material.encoder, task.material.head
     assert isinstance(encoder, MobileNetEncoder)  # The recipe has been checked.
     assert head is not None  # `export` has checked.
+    parts: dict[str, nn.Module] = {"trunk": encoder.trunk, "head": head, "decoder": task.decoder, "kinds": kinds}
+    if memory is not None:
+        parts["memory"] = memory
     state: dict[str, Tensor] = {}
-    for prefix, module in (("trunk", encoder.trunk), ("head", head), ("decoder", task.decoder), ("kinds", kinds)):
+    for prefix, module in parts.items():
         for name, value in module.state_dict().items():
             halved = value.detach().cpu().half() if value.is_floating_point() else value.detach().cpu()
             if not bool(torch.isfinite(halved).all()):
@@ -215,12 +237,10 @@ def _weights(task: CaptioningTask, kinds: nn.Linear) -> bytes:
     return save(state)
 
 
-def _card_fields(
-    recipe: CaptioningRecipe, material: CaptionMaterial, task: CaptioningTask, contents: Mapping[str, bytes]
-) -> dict[str, Any]:
+def _card_fields(task: CaptioningTask, contents: Mapping[str, bytes], memory: CaptionMemory | None) -> dict[str, Any]:
+    recipe, material = task.recipe, task.material
     identity = recipe.identity
     assert identity is not None  # `export` has checked.
-    head = read_captioner_card(RESOURCES / "models" / SHIPPED_CAPTIONER).architecture.audio_head
     return {
         **identity.model_dump(),
         "id": f"{identity.name}-{identity.version}",
@@ -230,8 +250,9 @@ def _card_fields(
         ],
         "architecture": {
             "trunk": {"name": recipe.audio.encoder, "options": recipe.audio.options},
-            "audio_head": head.model_dump(),
+            "audio_head": shipped_head()[0].model_dump(),
             "decoder": {"name": recipe.decoder.name, "options": decoder_options(recipe, material)},
+            "memory": None if memory is None else {"name": "known-sounds", "options": memory.sizes},
         },
         "sample_rate_hz": material.encoder.sample_rate_hz,
         "window_s": recipe.audio.seconds,

@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.captioning.card import WEIGHTS_FILE, read_captioner_card
 from core.captioning.tokenizer import normalise_caption, split_words
 from core.captioning.vocabulary import Vocabulary
-from core.captioning.writer import place_clips
+from core.captioning.writer import place_clips, takes_summaries
 from core.config import RESOURCES
+from core.encoders.card import AUDIO_FILE, ModuleSpec, read_card
 from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.head import create_audio_head
 from core.types import FloatArray, IntArray
@@ -31,6 +31,7 @@ from training.data.cache import ArrayCache
 from training.data.dataset import Clip
 from training.material import learned_clips
 from training.recipe import RecipeError, load_any, recipe_path
+from training.retrieval.config import SHIPPED
 from training.retrieval.encoder import Places, load_audio_encoder
 from training.retrieval.material import learned_rows, read_sets
 
@@ -59,7 +60,8 @@ class CaptionMaterial:
         vocabulary: Of the captions that are learned from.
         scenes: Of learned clips; None: none are made.
         encoder: Frozen; goes into an exported model.
-        head: Of the shipped search model, for the prefix; None: the decoder has none.
+        head: For the decoder's prefix; None: it has none.
+        placed: (n, e) the clips in the space of the search model that ships; None: nothing is placed there.
     """
 
     clips: tuple[Clip, ...]
@@ -69,13 +71,14 @@ class CaptionMaterial:
     scenes: SceneSet | None
     encoder: nn.Module
     head: nn.Module | None
+    placed: Tensor | None = None
 
     def rows(self, split: str) -> IntArray:
         """Numbers of a split's clips."""
         return np.asarray([row for row, clip in enumerate(self.clips) if clip.split == split], dtype=np.int64)
 
     def whole_clips(self) -> Tensor:
-        """(n, e) embeddings of the whole clips in the space of the shipped search model."""
+        """(n, e) embeddings of the whole clips, by the captioner's own head."""
         assert self.sounds.clip is not None  # Only asked of a captioner with a prefix.
         return self.sounds.clip[:, : self.clip_dimension]
 
@@ -86,23 +89,31 @@ class CaptionMaterial:
         return int(self.head.dimension)  # type: ignore[arg-type]
 
 
-def gather(recipe: CaptioningRecipe, places: Places, *, scenes: bool = True) -> CaptionMaterial:
+def gather(
+    recipe: CaptioningRecipe, places: Places, *, scenes: bool = True, head: nn.Module | None = None
+) -> CaptionMaterial:
     """Read a recipe's clips and listen to them; what is not in the cache yet is computed.
 
     Args:
         recipe: Says what.
         places: Where everything lies.
         scenes: Make the scenes that the recipe learns from, which only training needs.
+        head: Of a captioner that is finished; None: a prefixed decoder gets that of the search model that ships.
 
     Raises:
         KnownError: Something is missing or damaged.
     """
     clips = read_sets(recipe.data, places)
     encoder = load_audio_encoder(recipe.audio, places.weights)
-    stretches = recipe.decoder.stretches
-    head = _shipped_head() if recipe.decoder.name == "prefixed-transformer" else None
+    stretches, shipped = recipe.decoder.stretches, None
+    if recipe.decoder.name == "prefixed-transformer":
+        shipped = shipped_head()[1]
+        _check_head(shipped, encoder, stretches=stretches)
+    head = shipped if head is None else head
     cache, listener = ArrayCache(places.cache), Listener(encoder, recipe.audio)
-    sounds = with_clips(hear_clips(clips, listener, cache), encoder, head, stretches=stretches)
+    heard = hear_clips(clips, listener, cache)
+    sounds = with_clips(heard, encoder, head, stretches=stretches)
+    placed = sounds.clip if head is shipped else with_clips(heard, encoder, shipped, stretches=stretches).clip
     learned = _learned(recipe, clips, embeddings_of(sounds, encoder))
     made = None
     if recipe.scenes.count and scenes:
@@ -120,7 +131,9 @@ def gather(recipe: CaptioningRecipe, places: Places, *, scenes: bool = True) -> 
         )
     relations = scene_relations(recipe) if recipe.scenes.count else ()
     words = known_words([clips[row] for row in learned], least=recipe.words.least, relations=relations)
-    return CaptionMaterial(clips, sounds, learned, Vocabulary(words), made, encoder, head)
+    if placed is not None:
+        placed = placed[:, : int(shipped.dimension)]  # type: ignore[union-attr, arg-type]
+    return CaptionMaterial(clips, sounds, learned, Vocabulary(words), made, encoder, head, placed)
 
 
 def judged_scenes(recipe: CaptioningRecipe, places: Places, material: CaptionMaterial, split: str) -> SceneSet:
@@ -145,7 +158,7 @@ def judged_scenes(recipe: CaptioningRecipe, places: Places, material: CaptionMat
 
 
 def with_clips(sounds: KeptSounds, encoder: nn.Module, head: nn.Module | None, *, stretches: int) -> KeptSounds:
-    """The same with clips and their stretches placed in the space of the shipped search model."""
+    """The same with clips and their stretches placed by a head."""
     if head is None:
         return sounds
     assert isinstance(encoder, MobileNetEncoder)  # The recipe has been checked.
@@ -197,16 +210,28 @@ def _learned(recipe: CaptioningRecipe, clips: Sequence[Clip], embeddings: FloatA
     return np.intersect1d(rows, np.asarray(kept, dtype=np.int64))
 
 
-def _shipped_head() -> nn.Module:
-    """The head of earshot-base 1.0.0, as the shipped captioner carries it.
+def shipped_head() -> tuple[ModuleSpec, nn.Module]:
+    """The audio head of the search model that ships, and what builds it.
 
-    Later ones are told of more than a frame's own mean, and so cannot place a stretch of a clip.
+    Raises:
+        ModelError: There is no such model.
     """
-    folder = RESOURCES / "models" / SHIPPED_CAPTIONER
-    spec = read_captioner_card(folder).architecture.audio_head
+    folder = RESOURCES / "models" / SHIPPED
+    spec = read_card(folder).architecture.audio_head
     head = create_audio_head(spec.name, **spec.options)
-    state = load_file(folder / WEIGHTS_FILE)
+    state = load_file(folder / AUDIO_FILE)
     head.load_state_dict(
         {name.removeprefix("head."): value.float() for name, value in state.items() if name.startswith("head.")}
     )
-    return head.eval().requires_grad_(False)
+    return spec, head.eval().requires_grad_(False)
+
+
+def _check_head(head: nn.Module, encoder: nn.Module, *, stretches: int) -> None:
+    assert isinstance(encoder, MobileNetEncoder)  # The recipe has been checked.
+    way_out = f"Give audio.options what {SHIPPED} is told of: trunk in its own recipe."
+    try:
+        told_all = takes_summaries(head, encoder.trunk)
+    except ValueError as error:
+        raise RecipeError(f"The head of {SHIPPED} does not fit the encoder: {error}.", way_out) from error
+    if told_all and stretches:
+        raise RecipeError(f"The head of {SHIPPED} cannot place stretches of a clip.", "Set decoder.stretches to 0.")

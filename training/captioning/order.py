@@ -3,18 +3,18 @@
 A decoder that has read few scenes writes what is heard, but hardly notices when, or what of it stands in front. Asked
 about the parts of a scene one by one it does: "a dog barks, then rain falls" is so if there is a first and a second
 part at all, and the dog is heard in the first and the rain in the second rather than the other way round; "a dog barks
-while rain falls", with the dog in front, if there are no two parts, the dog is heard better than the rain, and what is
-heard of the rain is heard while the dog is silent.
+while rain falls", with the dog in front, if there are no two parts, the dog is heard better than the rain where the
+scene is loudest, and what is heard of the rain is heard where it is soft.
 
-A scene is cut in two where what is heard changes most, and also into its louder and its softer moments; all parts are
-listened to anew, each by itself. How well a proposition fits a sound is told by two witnesses: how much likelier its
-words are made by this sound than by an average one (the captioner), and how surprising its similarity is (the search
-model; see `core.encoders.relevance`). A logistic regression each weighs them for the order of a sequence and for the
-front of a superposition, and another tells sequences from superpositions by how the scene changes and how far apart
-the propositions are heard. The loss of a caption is a weighted sum of the loss of its words, of the probabilities that
-these give to what it claims, and of how well its propositions fit wherever in the scene they fit best. All weights are
-fitted on scenes of validation clips (`training.captioning.order_fit`) and stand on the card of a captioner. Nothing but
-the sound, the two models and these is needed.
+A scene is cut in two where what is heard changes most, and the loudest quarter and the softer half of its moments are
+taken out; all parts are listened to anew, each by itself. How well a proposition fits a sound is told by two witnesses:
+how much likelier its words are made by this sound than by an average one (the captioner), and how surprising its
+similarity is (the search model; see `core.encoders.relevance`). A logistic regression each weighs them for the order
+of a sequence and for the front of a superposition, and another tells sequences from superpositions by how the scene
+changes and how far apart the propositions are heard. The loss of a caption is a weighted sum of the loss of its words,
+of the probabilities that these give to what it claims, and of how well its propositions fit wherever in the scene they
+fit best. All weights are fitted on scenes of validation clips (`training.captioning.order_fit`) and stand on the card
+of a captioner. Nothing but the sound, the two models and these is needed.
 
 Shape legend: n scenes or judged pairs, s samples, e search embedding.
 """
@@ -47,11 +47,12 @@ from training.retrieval.ragged import Ragged
 
 _QUIET_S = 0.02
 _MOMENT_S = 0.1
+_LOUD_SHARE = 0.25
 _PAUSE_DB = 30.0
 _NEAR_S = 0.32
 _AVERAGED = 256
 WHOLE, BEFORE, AFTER, LOUD, SOFT = range(5)
-"""A scene, its parts before and after the cut, and its louder and softer moments."""
+"""A scene, its parts before and after the cut, and its loudest and softer moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class CutScenes:
     """n scenes, each as a whole and in parts.
 
     Attributes:
-        sounds: What the captioner hears in the wholes, befores, afters, louder and softer moments.
+        sounds: What the captioner hears in the wholes, befores, afters, loudest and softer moments.
         placed: (n, 5, e) the same in the search model's space.
         change: (n, 3) how much of the frames' spread lies between the two parts, how alike these are, and how deep the
             pause between them is (10 dB).
@@ -148,16 +149,18 @@ def pause_db(samples: FloatArray, place: int, rate_hz: int) -> float:
 
 
 def loud_and_soft(samples: FloatArray, rate_hz: int) -> tuple[FloatArray, FloatArray]:
-    """The louder and the softer half of the moments of (s,) samples, each half in its order of time."""
+    """The loudest quarter and the softer half of the moments of (s,) samples, each in its order of time.
+
+    Where a front is loudest it hides most of what is behind it; a half would hold more of both.
+    """
     step = min(round(_MOMENT_S * rate_hz), max(1, len(samples) // 2))
     starts = np.arange(0, max(len(samples) - step, 0) + 1, step)
     moments = [samples[start : start + step] for start in starts]
     levels = np.asarray([float(np.square(moment).mean()) for moment in moments])
-    loud = np.zeros(len(moments), dtype=bool)
-    loud[np.argsort(-levels, kind="stable")[: -(-len(moments) // 2)]] = True
-    halves = [[moment for moment, own in zip(moments, loud, strict=True) if own == wanted] for wanted in (True, False)]
-    louder = np.concatenate(halves[0])
-    return louder, np.concatenate(halves[1]) if halves[1] else louder
+    order = np.argsort(-levels, kind="stable")
+    loudest = np.sort(order[: max(1, round(_LOUD_SHARE * len(moments)))])
+    softer = np.sort(order[-max(1, len(moments) // 2) :])
+    return np.concatenate([moments[row] for row in loudest]), np.concatenate([moments[row] for row in softer])
 
 
 def _kept(heard: Sequence[tuple[FloatArray, FloatArray]], material: CaptionMaterial) -> KeptSounds:
@@ -260,8 +263,8 @@ class Leads:
         sequence: (n,) True where the caption claims an order.
         order: (n, 2) how much better the propositions fit the parts as claimed than the other way round, by both
             witnesses.
-        front: (n, 4) how much better the first fits the whole than the second; how much better the first fits the
-            louder and the second the softer moments than the other way round; by both witnesses.
+        front: (n, 4) how much better the first fits the loudest moments than the second; how much better the first fits
+            the whole and the second the softer moments than the other way round; by both witnesses.
         fit: (n, 2) both propositions where they fit best.
     """
 
@@ -278,8 +281,8 @@ def leads(witness: OrderWitness, rows: IntArray, claims: Sequence[Related]) -> L
         first = ask(rows, [claim.first for claim in claims])
         second = ask(rows, [claim.second for claim in claims])
         order.append(first[:, BEFORE] + second[:, AFTER] - second[:, BEFORE] - first[:, AFTER])
-        front.append(first[:, WHOLE] - second[:, WHOLE])
-        front.append(first[:, LOUD] + second[:, SOFT] - second[:, LOUD] - first[:, SOFT])
+        front.append(first[:, LOUD] - second[:, LOUD])
+        front.append(first[:, WHOLE] + second[:, SOFT] - second[:, WHOLE] - first[:, SOFT])
         fit.append(first.max(axis=1) + second.max(axis=1))
     return Leads(
         np.asarray([claim.relation == "sequence" for claim in claims]),

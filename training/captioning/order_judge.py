@@ -24,7 +24,6 @@ from training.retrieval.encoder import Places
 
 TOP = 20
 """So many of the search model's best scenes are put in a new order."""
-_FITTED = 400
 _DRAW = 17
 
 
@@ -70,13 +69,6 @@ def tell_scenes(recipe: CaptioningRecipe, places: Places, material: CaptionMater
     return ToldScenes(made, captions, tests)
 
 
-def first_scenes(told: ToldScenes, count: int) -> ToldScenes:
-    """Some of them."""
-    rows = np.arange(min(count, len(told.captions)), dtype=np.int64)
-    made = SceneSet(told.made.scenes[: len(rows)], told.made.sounds.take(rows))
-    return ToldScenes(made, told.captions[: len(rows)], [test for test in told.tests if test.sound < len(rows)])
-
-
 def ask_both(
     told: ToldScenes,
     recipe: CaptioningRecipe,
@@ -104,11 +96,11 @@ def fit_on_validation(
     decoder: PrefixedCaptionDecoder,
     vocabulary: Vocabulary,
 ) -> OrderFit:
-    """Weights of the judgement, from some scenes of validation clips.
+    """Weights of the judgement, from scenes of validation clips.
 
     Raises:
         KnownError: A file cannot be read, or the search model is missing.
     """
-    told = first_scenes(tell_scenes(recipe, places, material, "valid"), _FITTED)
+    told = tell_scenes(recipe, places, material, "valid")
     known = ask_both(told, recipe, material, decoder, vocabulary)
     return fit_order(known.witness, told.captions, told.tests, known.scores, top=TOP)

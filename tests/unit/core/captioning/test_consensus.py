@@ -4,6 +4,7 @@ import pytest
 
 from core.captioning.consensus import by_consensus
 from core.captioning.generation import GeneratedCaption
+from core.captioning.memory import Vote
 from core.captioning.vocabulary import EOS
 
 CONTENT = [False] * 4 + [True] * 12
@@ -30,6 +31,20 @@ def test_that_the_caption_that_others_agree_with_comes_first() -> None:
 def test_that_a_much_likelier_caption_stays_first() -> None:
     captions = [caption(10, 11, 12, 13, mean=-0.2), caption(4, 5, 6, 7), caption(4, 5, 6, 8)]
     assert order(captions, sharpness=20.0)[0] == 0
+
+
+def test_that_known_sounds_have_their_share_of_the_votes() -> None:
+    captions = [caption(4, 5, 6, 7, mean=-0.5), caption(10, 11, 12, 13, mean=-2.0)]
+    votes = [Vote((10, 11, 12, 14, EOS), 0.5), Vote((10, 11, 12, 13, EOS), 0.5)]
+
+    def first(share: float) -> GeneratedCaption:
+        found = by_consensus(
+            captions, sharpness=4.0, content_words=CONTENT, ends=(EOS,), votes=votes, votes_share=share
+        )
+        return found[0]
+
+    assert first(0.0) == captions[0]
+    assert first(0.9) == captions[1]
 
 
 def test_that_a_caption_that_was_broken_off_comes_last() -> None:

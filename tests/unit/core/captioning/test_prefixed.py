@@ -3,13 +3,16 @@ from __future__ import annotations
 import pytest
 import torch
 from small_captioner import DECODER, small_decoder
-from small_model import DIMENSION
+from small_model import DIMENSION, drawn_encoder
 
 from core.captioning.generation import generate_captions
 from core.captioning.prefixed import stretch_means
 from core.captioning.protocol import AudioFeatures
 from core.captioning.scoring import score_captions, score_pairs
 from core.captioning.vocabulary import EOS
+from core.captioning.writer import place_clips, takes_summaries
+from core.encoders.efficientat import MobileNetTrunk
+from core.encoders.profile_head import ProfileAudioHead
 
 STRETCHES = int(str(DECODER["stretches"]))
 
@@ -75,3 +78,43 @@ def test_that_a_single_frame_is_every_stretch() -> None:
     frames = torch.tensor([[[7.0], [100.0]]])
     mask = torch.tensor([[True, False]])
     assert torch.allclose(stretch_means(frames, mask, 4).flatten(), torch.full((4,), 7.0))
+
+
+@pytest.fixture(scope="module")
+def tapped() -> MobileNetTrunk:
+    trunk = MobileNetTrunk(width=0.4, taps=(2,), mel_summary=True).eval()
+    trunk.load_state_dict(drawn_encoder(0.4).trunk.state_dict())
+    return trunk
+
+
+def sharp_head(trunk_dimension: int) -> ProfileAudioHead:
+    torch.manual_seed(0)
+    head = ProfileAudioHead(trunk_dimension=trunk_dimension, dimension=DIMENSION, hidden=16).eval()
+    torch.nn.init.normal_(head.residual[3].weight)
+    return head
+
+
+def test_that_a_head_is_told_of_the_whole_summary_if_it_wants_to_be(tapped: MobileNetTrunk) -> None:
+    summaries = torch.randn(3, tapped.summary_dimension, generator=torch.Generator().manual_seed(0))
+    changed = summaries.clone()
+    changed[:, -1] += 3.0
+    frames, mask = torch.zeros(3, 1, tapped.dimension), torch.ones(3, 1, dtype=torch.bool)
+    for inputs, hears in ((tapped.dimension, False), (tapped.summary_dimension, True)):
+        head = sharp_head(inputs)
+        assert takes_summaries(head, tapped) == hears
+        one, other = (place_clips(own, frames, mask, tapped, head, stretches=0) for own in (summaries, changed))
+        assert one.shape == (3, DIMENSION + tapped.summary_dimension)
+        assert torch.equal(one[:, DIMENSION:], summaries)
+        assert torch.equal(one[:, :DIMENSION], other[:, :DIMENSION]) != hears
+
+
+def test_that_such_a_head_places_no_stretches(tapped: MobileNetTrunk) -> None:
+    summaries = torch.zeros(1, tapped.summary_dimension)
+    frames, mask = torch.zeros(1, 4, tapped.dimension), torch.ones(1, 4, dtype=torch.bool)
+    with pytest.raises(ValueError, match="cannot place a stretch"):
+        place_clips(summaries, frames, mask, tapped, sharp_head(tapped.summary_dimension), stretches=2)
+
+
+def test_that_a_head_of_another_trunk_is_refused(tapped: MobileNetTrunk) -> None:
+    with pytest.raises(ValueError, match="the head takes 7 numbers"):
+        takes_summaries(sharp_head(7), tapped)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small_captioner import KINDS, WORDS, save_small_captioner
 from sound import noise, tone, write_sound
 
 from core.captioning.card import CARD_FILE, WEIGHTS_FILE, WORDS_FILE
+from core.captioning.memory import CaptionMemory
 from core.captioning.shipped import Captioner, load_captioner
+from core.captioning.vocabulary import Vocabulary
 from core.errors import ModelError, UnusableFileError
 
 RATE_HZ = 32_000
@@ -150,3 +153,29 @@ def test_that_weights_of_another_size_than_the_card_says_are_refused(tmp_path: P
     (folder / CARD_FILE).write_text(json.dumps(fields), encoding="utf-8")
     with pytest.raises(ModelError, match="decoder does not fit its weights"):
         load_captioner(folder, device="cpu").caption(noise(1.0, RATE_HZ)[:, 0])
+
+
+def knowing(captioner: Captioner, sound: np.ndarray, said: str) -> CaptionMemory:
+    """A memory of a sound and of its opposite."""
+    placed = captioner.writer.hear([sound]).embedding
+    words = Vocabulary(WORDS)
+    memory = CaptionMemory(sounds=2, dimension=placed.shape[1], longest=9)
+    memory.learn(torch.cat([placed, -placed]), [words.encode(said), words.encode("the door slams")])
+    return memory
+
+
+def test_that_what_was_said_of_a_known_sound_is_said_of_one_like_it(captioner: Captioner, tmp_path: Path) -> None:
+    known = noise(1.5, RATE_HZ, seed=2)[:, 0]
+    said = "the sound of rain and a dog barks"
+    assert captioner.caption(known).text.lower() != said
+    folder = save_small_captioner(tmp_path, memory=knowing(captioner, known, said))
+    assert load_captioner(folder, device="cpu").caption(0.9 * known).text.lower() == said
+
+
+def test_that_a_memory_of_words_that_are_not_known_is_refused(captioner: Captioner, tmp_path: Path) -> None:
+    known = noise(1.5, RATE_HZ, seed=2)[:, 0]
+    memory = knowing(captioner, known, "a dog barks")
+    memory.captions[0, 0] = len(WORDS) + 4
+    folder = save_small_captioner(tmp_path, memory=memory)
+    with pytest.raises(ModelError, match="memory is of sounds or words"):
+        load_captioner(folder, device="cpu").caption(known)

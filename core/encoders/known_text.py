@@ -21,17 +21,23 @@ from core.types import FloatArray
 _LEAD_TEMPERATURE = 0.05
 _ECHO_TEMPERATURE = 0.05
 
+# BLAS takes a product of so many steps on one thread; a threaded one is slow on busy cores.
+_STEPS_AT_ONCE = 2**18
+_SOUNDS_AT_ONCE = 8
+# Sounds whose scores are in memory at a time.
+_SOUNDS_HELD = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Some sounds beside all known texts.
+    """Some sounds, and what is known of them before any text is asked.
 
     Attributes:
-        scores: (m, k) dot products.
-        level: (m,) soft maximum of each sound's scores.
+        sounds: (m, d) their embeddings.
+        level: (m,) soft maximum of each sound's dot products with all known texts.
     """
 
-    scores: FloatArray
+    sounds: FloatArray
     level: FloatArray
 
 
@@ -51,16 +57,30 @@ class KnownTexts:
             raise ValueError(f"known texts have the shapes (k, w) and (k, d), not {sentences.shape}, {vectors.shape}")
         self.sentences = np.ascontiguousarray(sentences, dtype=np.float32)
         self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._parts = _in_parts(self.vectors)
 
     def recall(self, sounds: FloatArray) -> Recall:
         """Put sounds (m, d) beside all known texts."""
-        # One by one: a threaded product is slow on busy cores, and differs in the last bit with the number of sounds.
-        scores = np.zeros((len(sounds), len(self.vectors)), dtype=np.float32)
-        for row, sound in enumerate(sounds):
-            scores[row] = np.vecdot(self.vectors, sound)
-        highest = scores.max(axis=1, initial=-np.inf)
-        spread = np.exp((scores - highest[:, None]) / _LEAD_TEMPERATURE).mean(axis=1)
-        return Recall(scores, np.asarray(highest + _LEAD_TEMPERATURE * np.log(spread), dtype=np.float32))
+        return Recall(sounds, self.level(sounds))
+
+    def level(self, sounds: FloatArray) -> FloatArray:
+        """Soft maximum (m,) of the scores of sounds (m, d); a sound's is the same whatever others are with it."""
+        level = np.zeros(len(sounds), dtype=np.float32)
+        for start in range(0, len(sounds), _SOUNDS_HELD):
+            scores = self._scores(sounds[start : start + _SOUNDS_HELD])
+            highest = scores.max(axis=1)
+            spread = np.exp((scores - highest[:, None]) / _LEAD_TEMPERATURE).mean(axis=1)
+            level[start : start + _SOUNDS_HELD] = highest + _LEAD_TEMPERATURE * np.log(spread)
+        return level
+
+    def _scores(self, sounds: FloatArray) -> FloatArray:
+        """Dot products (m, k) of sounds (m, d), by products of one size: their last bit may depend on the size."""
+        count, dimension = sounds.shape
+        padded = np.zeros((-(-count // _SOUNDS_AT_ONCE) * _SOUNDS_AT_ONCE, dimension), dtype=np.float32)
+        padded[:count] = sounds
+        products = padded.reshape(-1, 1, _SOUNDS_AT_ONCE, dimension) @ self._parts.transpose(0, 2, 1)
+        scores = products.transpose(0, 2, 1, 3).reshape(len(padded), -1)[:count, : len(self.vectors)]
+        return np.ascontiguousarray(scores)
 
     def echo_weights(self, sentence: FloatArray) -> FloatArray:
         """How much each known text counts for a sentence (w,) of unit length: (k,), together 1."""
@@ -76,5 +96,16 @@ class KnownTexts:
             scores: (m,) dot products of the sounds with the text's embedding.
             recall: Of the same sounds.
         """
-        echo = np.vecdot(recall.scores, self.echo_weights(sentence))
+        # The mean of dot products is the dot product with the mean.
+        meant = (self.echo_weights(sentence)[:, None] * self.vectors).sum(axis=0)
+        echo = np.vecdot(recall.sounds, meant)
         return np.stack([scores - recall.level, echo], axis=-1).astype(np.float32)
+
+
+def _in_parts(vectors: FloatArray) -> FloatArray:
+    """Vectors (k, d) as parts (parts, texts, d) of one size, the last filled up with zeros."""
+    count, dimension = vectors.shape
+    texts = min(count, max(1, _STEPS_AT_ONCE // (_SOUNDS_AT_ONCE * dimension)))
+    padded = np.zeros((-(-count // texts) * texts, dimension), dtype=np.float32)
+    padded[:count] = vectors
+    return padded.reshape(-1, texts, dimension)

@@ -20,6 +20,7 @@ from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
 from core.search.focus import Focus, find_focus, listen
 from core.search.fusion import denied_by_words, fuse, lexical_relevance
+from core.search.level import WindowLevels
 from core.search.lexical import LexicalSearch
 from core.search.moment import MomentScore
 from core.search.query import ClipPart, Query, TextPart, content_words
@@ -67,6 +68,7 @@ class SearchEngine:
         self._clip_vector = clip_vector
         self._relevance = relevance
         self._lexical = LexicalSearch(repository)
+        self._levels = None if relevance.known is None else WindowLevels(relevance.known)
         self._readings: OrderedDict[str, TextReading] = OrderedDict()
 
     def search(
@@ -193,7 +195,16 @@ class SearchEngine:
         )
         if not len(labels):
             return None
+        return self._score(asked, labels, files, starts_s, ends_s)
+
+    def _score(
+        self, asked: Asked, labels: IntArray, files: IntArray, starts_s: FloatArray, ends_s: FloatArray
+    ) -> Scored:
+        """Windows by label, each with its file, beginning and end, as far as they still exist; best first."""
         exists, vectors = self._repository.known_vectors(labels)
+        recall = None
+        if self._levels is not None and asked.asks_known_texts:
+            recall = self._levels.recall(labels[exists], vectors)
         return score_windows(
             asked,
             self._relevance,
@@ -201,6 +212,7 @@ class SearchEngine:
             files=files[exists],
             starts_s=starts_s[exists],
             ends_s=ends_s[exists],
+            recall=recall,
         )
 
     def _scope(self, query: Query, within: Collection[int] | IntArray | None) -> IntArray | None:
@@ -237,15 +249,7 @@ class SearchEngine:
             if k >= reach or len(np.unique(files[kept])) >= wanted:
                 break
             k = min(reach, 4 * k)
-        exists, vectors = self._repository.known_vectors(labels[kept])
-        return score_windows(
-            asked,
-            self._relevance,
-            vectors=vectors,
-            files=files[kept][exists],
-            starts_s=starts_s[kept][exists],
-            ends_s=ends_s[kept][exists],
-        )
+        return self._score(asked, labels[kept], files[kept], starts_s[kept], ends_s[kept])
 
     def _denials(self, query: Query, scope: IntArray | None) -> dict[int, float]:
         """For files in whose text the words of a negative stand, what is left of their relevance, 0 to 1."""

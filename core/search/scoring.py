@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.encoders.known_text import Recall
 from core.encoders.relevance import QueryKind, Relevance
 from core.search.fusion import combine_parts, contest, sigmoid
 from core.search.query import ClipPart, TextPart
@@ -45,6 +46,11 @@ class Asked:
     def negative_weights(self) -> FloatArray:
         """(n,) how much each negative counts."""
         return np.asarray([part.weight for part in self.negatives], dtype=np.float32)
+
+    @property
+    def asks_known_texts(self) -> bool:
+        """Whether there is a text that the model's known texts can be asked about."""
+        return any(sentence is not None for sentence in self.sentences)
 
     def index_queries(self) -> list[FloatArray]:
         """Vectors (d,) whose nearest windows are candidates: towards the parts, and leaning away from the negatives."""
@@ -119,9 +125,20 @@ def score_windows(
     files: IntArray,
     starts_s: FloatArray,
     ends_s: FloatArray,
+    recall: Recall | None = None,
 ) -> Scored:
-    """Score windows (m, d) for a query and put them in order, best first."""
-    scores, log_odds = _scores(asked, relevance, vectors)
+    """Score windows (m, d) for a query and put them in order, best first.
+
+    Args:
+        asked: The query.
+        relevance: The model's calibration.
+        vectors: (m, d) of the windows.
+        files: (m,) the file of each.
+        starts_s: (m,) where it begins.
+        ends_s: (m,) where it ends.
+        recall: Of the same windows, where it is known; else it is worked out if the query needs it.
+    """
+    scores, log_odds = _scores(asked, relevance, vectors, recall)
     wanted = len(asked.parts)
     positive = _positive(asked, log_odds)
     if wanted:
@@ -151,7 +168,9 @@ def fit_of(asked: Asked, relevance: Relevance, vectors: FloatArray) -> FloatArra
     return np.asarray(positive + np.log(np.maximum(kept, _LEAST_KEPT)), dtype=np.float32)
 
 
-def _scores(asked: Asked, relevance: Relevance, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _scores(
+    asked: Asked, relevance: Relevance, vectors: FloatArray, recall: Recall | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Cosines and calibrated log-odds (p + n, m) of sounds (m, d) for every part and negative."""
     queries = np.concatenate([asked.vectors, asked.negative_vectors])
     # Row by row on one thread: busy cores make a threaded product slow at times, and never the same to the last bit.
@@ -160,7 +179,8 @@ def _scores(asked: Asked, relevance: Relevance, vectors: FloatArray) -> tuple[Fl
         "clip" if isinstance(part, ClipPart) else "text" for part in (*asked.parts, *asked.negatives)
     ]
     sentences = asked.sentences or (None,) * len(queries)
-    recall = relevance.recall(vectors) if any(sentence is not None for sentence in sentences) else None
+    if recall is None and asked.asks_known_texts:
+        recall = relevance.recall(vectors)
     log_odds = np.stack(
         [
             relevance.log_odds(query, row, kind, sentence=sentence, recall=recall)

@@ -37,15 +37,25 @@ def test_that_the_echo_is_the_score_of_texts_that_read_alike() -> None:
     assert KNOWN.evidence(between, nothing, recall)[0, 1] == pytest.approx(0.5, abs=1e-3)
 
 
-def test_that_a_sound_is_judged_alike_alone_and_among_others() -> None:
+@pytest.mark.parametrize(("texts", "dimension", "count"), [(40, 16, 9), (70, 512, 13), (3, 40_000, 2), (5, 7, 600)])
+def test_that_a_sound_is_judged_alike_alone_and_among_others(texts: int, dimension: int, count: int) -> None:
     rng = np.random.default_rng(0)
-    known = KnownTexts(rng.standard_normal((40, 7)).astype("f4"), rng.standard_normal((40, 16)).astype("f4"))
-    sounds = rng.standard_normal((9, 16)).astype("f4")
-    together = known.recall(sounds)
-    for row, sound in enumerate(sounds):
-        alone = known.recall(sound[None])
-        np.testing.assert_array_equal(alone.scores[0], together.scores[row])
-        assert alone.level[0] == together.level[row]
+    known = KnownTexts(
+        rng.standard_normal((texts, 7)).astype("f4"), rng.standard_normal((texts, dimension)).astype("f4")
+    )
+    sounds = rng.standard_normal((count, dimension)).astype("f4")
+    nothing = np.zeros(count, dtype=np.float32)
+    sentence = known.sentences[0] / np.linalg.norm(known.sentences[0])
+    together = known.evidence(sentence, nothing, known.recall(sounds))
+    alone = [known.evidence(sentence, nothing[:1], known.recall(sound[None]))[0] for sound in sounds]
+    np.testing.assert_array_equal(together, np.stack(alone))
+    # Short of the rounding, it is what the formulae say.
+    products = sounds.astype(np.float64) @ known.vectors.T.astype(np.float64)
+    level = products.max(axis=1) + 0.05 * np.log(
+        np.exp((products - products.max(axis=1, keepdims=True)) / 0.05).mean(axis=1)
+    )
+    np.testing.assert_allclose(together[:, 0], -level, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(together[:, 1], products @ known.echo_weights(sentence), rtol=1e-4, atol=1e-2)
 
 
 def test_that_no_sounds_give_no_evidence() -> None:

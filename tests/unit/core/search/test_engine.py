@@ -11,7 +11,8 @@ import pytest
 from core.catalogue import Catalogue
 from core.catalogue.repository import Repository
 from core.catalogue.vectors import CatalogueVectors
-from core.encoders.card import Calibration, LogisticFit
+from core.encoders.card import Calibration, LogisticFit, VerifiedFit
+from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.index import open_index
@@ -84,14 +85,21 @@ def fill(catalogue: Catalogue, files: dict[str, list[np.ndarray]]) -> None:
                 )
 
 
-def engine_of(catalogue: Catalogue, folder: Path) -> SearchEngine:
-    fit = LogisticFit(score=20.0, surprise=0.0, bias=-10.0)
+FIT = LogisticFit(score=20.0, surprise=0.0, bias=-10.0)
+KNOWING = Relevance(
+    Calibration(text=FIT, clip=FIT, verified=VerifiedFit(lead=10.0, echo=5.0, bias=1.0)),
+    np.eye(DIMENSION, dtype=np.float32),
+    KnownTexts(np.stack([BARK, GROWL]), np.stack([BARK, GROWL])),
+)
+
+
+def engine_of(catalogue: Catalogue, folder: Path, relevance: Relevance | None = None) -> SearchEngine:
     return SearchEngine(
         Repository(catalogue, model_id=MODEL, dimension=DIMENSION),
         open_index(folder, CatalogueVectors(catalogue, model_id=MODEL, dimension=DIMENSION), read_only=True),
         encoder=NamedEncoder,  # type: ignore[arg-type]
         clip_vector=lambda clip: MEANINGS[clip.path.stem],
-        relevance=Relevance(Calibration(text=fit, clip=fit), np.eye(DIMENSION, dtype=np.float32)),
+        relevance=relevance or Relevance(Calibration(text=FIT, clip=FIT), np.eye(DIMENSION, dtype=np.float32)),
     )
 
 
@@ -105,6 +113,13 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
 @pytest.fixture
 def engine(catalogue: Catalogue, tmp_path: Path) -> SearchEngine:
     return engine_of(catalogue, tmp_path / "index")
+
+
+def barking(vector: np.ndarray) -> float:
+    """How likely a window of this vector is a bark, as `KNOWING` judges it alone."""
+    stored = vector.astype("<f2").astype(np.float32)[None]
+    odds = KNOWING.log_odds(BARK, stored @ BARK, "text", sentence=BARK, recall=KNOWING.recall(stored))
+    return float(1 / (1 + np.exp(-odds[0])))
 
 
 def names(hits) -> list[str]:
@@ -306,3 +321,43 @@ def test_that_rows_removed_during_a_search_do_no_harm(engine, catalogue, monkeyp
     monkeypatch.setattr(Repository, "spans_of_labels", spans_and_removal)
     assert "rex.wav" not in names(engine.search(build_query("bark"), show_all=True).hits)
     assert engine.moments(build_query("bark"), 1) == ()
+
+
+def test_that_what_known_texts_say_of_a_window_is_worked_out_once(catalogue, tmp_path, monkeypatch):
+    asked: list[int] = []
+    level = KnownTexts.level
+    monkeypatch.setattr(KnownTexts, "level", lambda self, sounds: [asked.append(len(sounds)), level(self, sounds)][1])
+    engine = engine_of(catalogue, tmp_path / "index", KNOWING)
+    engine.search(build_query(clips=[ClipPart(Path("rain.wav"))]), show_all=True)
+    assert not asked, "an example clip has no words"
+    first = engine.search(build_query("bark"), show_all=True)
+    assert sum(asked) == sum(map(len, FILES.values()))
+    engine.search(build_query("rain"), show_all=True)
+    engine.moments(build_query("bark"), 3)
+    assert engine.search(build_query("bark"), show_all=True) == first
+    assert sum(asked) == sum(map(len, FILES.values()))
+
+
+def test_that_a_file_that_was_indexed_anew_and_another_library_are_judged_by_their_own_windows(catalogue, tmp_path):
+    def found(engine: SearchEngine) -> dict[str, float]:
+        hits = engine.search(build_query("bark"), show_all=True).hits
+        return {hit.path.name: hit.why.parts[0].relevance for hit in hits if hit.why.parts}
+
+    engine = engine_of(catalogue, tmp_path / "index", KNOWING)
+    assert found(engine)["rex.wav"] == pytest.approx(barking(FILES["dogs/rex.wav"][0]))
+    with catalogue.writing_connection() as connection, connection.begin():
+        run = connection.exec_driver_sql
+        # The last window goes too: its row is free for the new one, its label is not.
+        run("DELETE FROM windows WHERE file_id IN (1, 5)")
+        window = run("INSERT INTO windows (file_id, start_s, end_s) VALUES (1, 0, 10)").lastrowid
+        run(
+            "INSERT INTO embeddings (window_id, file_id, model_id, vector) VALUES (?, 1, ?, ?)",
+            (window, MODEL, RAIN.astype("<f2").tobytes()),
+        )
+    assert found(engine)["rex.wav"] == pytest.approx(barking(RAIN))
+    # The same labels, other sounds.
+    with Catalogue.open(tmp_path / "other") as other:
+        fill(other, dict(zip(FILES, reversed(FILES.values()), strict=True)))
+        elsewhere = found(engine_of(other, tmp_path / "other index", KNOWING))
+    assert elsewhere["rex.wav"] == pytest.approx(barking(FILES["weather/bark of a tree.wav"][0]))
+    assert elsewhere["bark of a tree.wav"] == pytest.approx(barking(FILES["dogs/rex.wav"][0]))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up_rows import MadeUpLibrary
@@ -17,7 +18,7 @@ from made_up_rows import MadeUpLibrary
 # Tests that want a real window set another platform in a process of their own.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.errors import ErrorCentre
@@ -144,6 +145,22 @@ def until_idle(qtbot: QtBot, runner: JobRunner) -> Callable[[], None]:
     return wait
 
 
+@pytest.fixture
+def shown_panel(
+    runner: JobRunner, settings: Settings, errors: ErrorCentre, shortcuts: ShortcutMap, qtbot: QtBot
+) -> Callable[..., Any]:
+    """Call it to have a panel of some kind over a library, on screen at a size."""
+
+    def show(kind: Callable[..., QWidget], library: Any, width_px: int, height_px: int) -> QWidget:
+        made = kind(library, runner, settings, errors, shortcuts)
+        qtbot.addWidget(made)
+        made.resize(width_px, height_px)
+        made.show()
+        return made
+
+    return show
+
+
 @pytest.fixture(scope="session")
 def _indexed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight bundled sounds, scanned and embedded with the shipped model: once for all tests of a process."""
@@ -253,17 +270,6 @@ def made_up_library() -> MadeUpLibrary:
 
 
 @pytest.fixture
-def results_panel(
-    made_up_library: MadeUpLibrary,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    qtbot: QtBot,
-) -> ResultsPanel:
+def results_panel(made_up_library: MadeUpLibrary, shown_panel: Callable[..., ResultsPanel]) -> ResultsPanel:
     """The results panel over them, shown."""
-    made = ResultsPanel(made_up_library, runner, settings, errors, shortcuts)  # type: ignore[arg-type]
-    qtbot.addWidget(made)
-    made.resize(900, 500)
-    made.show()
-    return made
+    return shown_panel(ResultsPanel, made_up_library, 900, 500)

@@ -12,14 +12,12 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.delegates.ink import Ink
-from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.models.roles import Column, Role
 from app.panels.captions import CaptionsView
 from app.panels.results import ResultsPanel
 from app.search import SearchAnswer
 from app.settings import Settings
-from app.shortcut import ShortcutMap
 from app.theme import body_font
 from app.widgets.caption_card import AlternativeRow, CaptionCard
 from core.library import CaptionRow, Library
@@ -31,19 +29,8 @@ SURE = CaptionRow("A dog barks", 0.82, "model", ("dog",), ("A small dog yaps", "
 
 
 @pytest.fixture
-def panel(
-    small_library: Library,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    qtbot: QtBot,
-) -> ResultsPanel:
-    made = ResultsPanel(small_library, runner, settings, errors, shortcuts)
-    qtbot.addWidget(made)
-    made.resize(900, 700)
-    made.show()
-    return made
+def panel(small_library: Library, shown_panel: Callable[..., ResultsPanel]) -> ResultsPanel:
+    return shown_panel(ResultsPanel, small_library, 900, 700)
 
 
 @pytest.fixture

@@ -18,8 +18,6 @@ from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.models.row import ResultRow
 from app.panels.inspector import InspectorPanel
-from app.settings import Settings
-from app.shortcut import ShortcutMap
 from app.widgets.fact_list import FactList
 from app.widgets.moment_curve import MomentCurve
 from app.widgets.plain_text import PlainText
@@ -41,19 +39,8 @@ MOMENTS = (
 
 
 @pytest.fixture
-def panel(
-    small_library: Library,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    qtbot: QtBot,
-) -> InspectorPanel:
-    made = InspectorPanel(small_library, runner, settings, errors, shortcuts)
-    qtbot.addWidget(made)
-    made.resize(300, 900)
-    made.show()
-    return made
+def panel(small_library: Library, shown_panel: Callable[..., InspectorPanel]) -> InspectorPanel:
+    return shown_panel(InspectorPanel, small_library, 300, 900)
 
 
 @pytest.fixture
@@ -137,10 +124,8 @@ def test_that_the_place_of_the_sound_is_marked_and_told_once_it_is_known(
 
 def test_that_similar_sounds_and_duplicates_can_be_gone_to(
     small_library: Library,
+    shown_panel: Callable[..., InspectorPanel],
     runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
     small_sounds: Path,
     tmp_path: Path,
     qtbot: QtBot,
@@ -150,9 +135,7 @@ def test_that_similar_sounds_and_duplicates_can_be_gone_to(
     shutil.copy2(small_sounds / "animals/Dog Excited Barking.flac", folder / "The same dog & again.flac")
     for _ in small_library.index([folder], jobs=1):
         pass
-    panel = InspectorPanel(small_library, runner, settings, errors, shortcuts)
-    qtbot.addWidget(panel)
-    panel.show()
+    panel = shown_panel(InspectorPanel, small_library, 300, 900)
     panel.show_row(row_named(small_library, "Dog Excited"))
     qtbot.waitUntil(lambda: not panel._rest.isActive() and not runner.is_busy, timeout=60_000)
     (twin,) = panel.duplicates.buttons()

@@ -11,11 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.errors import ErrorCentre
-from app.jobs import JobRunner
 from app.panels.search import SearchPanel
-from app.settings import Settings
-from app.shortcut import ShortcutMap
 from app.widgets.chip import Chip
 from app.widgets.query_bar import QueryBar, split_negatives
 from core.library import Library
@@ -41,19 +37,9 @@ def bar(qtbot: QtBot) -> QueryBar:
 
 @pytest.fixture
 def panel(
-    qtbot: QtBot,
-    empty_library: Library,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    until_idle: Callable[[], None],
+    empty_library: Library, shown_panel: Callable[..., SearchPanel], until_idle: Callable[[], None]
 ) -> Iterator[SearchPanel]:
-    made = SearchPanel(empty_library, runner, settings, errors, shortcuts)
-    qtbot.addWidget(made)
-    made.resize(1000, 60)
-    made.show()
-    yield made
+    yield shown_panel(SearchPanel, empty_library, 1000, 60)
     until_idle()
 
 

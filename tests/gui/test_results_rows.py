@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.models.roles import Column
 from app.panels.results import ResultsPanel
 from app.settings import Settings
-from app.shortcut import ShortcutMap
 from app.theme import LIGHT, apply_theme, tokens
 from core.library import Library
 from core.search.query import QuerySpec
@@ -209,24 +208,16 @@ def test_that_a_header_goes_through_both_orders_and_back(panel: ResultsPanel) ->
 
 
 def test_that_columns_are_remembered(
-    panel: ResultsPanel,
-    library: MadeUpLibrary,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    qtbot: QtBot,
+    panel: ResultsPanel, library: MadeUpLibrary, shown_panel: Callable[..., ResultsPanel], settings: Settings
 ) -> None:
     wanted = {Column.NAME, Column.CAPTION, Column.LOUDNESS}
     panel.board.list.show_columns(wanted)
     panel.set_view("captions")
-    again = ResultsPanel(library, runner, settings, errors, shortcuts)  # type: ignore[arg-type]
-    qtbot.addWidget(again)
+    again = shown_panel(ResultsPanel, library, 900, 500)
     assert again.board.list.shown_columns() == wanted
     assert again.head.view == "captions"
     settings.layout.headers = {"results": "no such state"}
-    third = ResultsPanel(library, runner, settings, errors, shortcuts)  # type: ignore[arg-type]
-    qtbot.addWidget(third)
+    third = shown_panel(ResultsPanel, library, 900, 500)
     assert Column.WAVEFORM in third.board.list.shown_columns()
 
 
@@ -290,17 +281,9 @@ def test_that_awkward_rows_are_painted(
 
 
 def test_that_a_real_library_is_listed_with_its_waveforms(
-    small_library: Library,
-    runner: JobRunner,
-    settings: Settings,
-    errors: ErrorCentre,
-    shortcuts: ShortcutMap,
-    qtbot: QtBot,
+    small_library: Library, shown_panel: Callable[..., ResultsPanel], runner: JobRunner, qtbot: QtBot
 ) -> None:
-    panel = ResultsPanel(small_library, runner, settings, errors, shortcuts)
-    qtbot.addWidget(panel)
-    panel.resize(900, 600)
-    panel.show()
+    panel = shown_panel(ResultsPanel, small_library, 900, 600)
     panel.show_recent()
     settled(panel, runner, qtbot)
     qtbot.waitUntil(lambda: panel.board.model.shown_at(0).is_known)

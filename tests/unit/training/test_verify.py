@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from training.calibrate import kept_matches, log_odds_of
-from training.data.manifest import Clip
 from training.verify import fit_verified, known_texts, names_of_nothing
 
 KINDS = 12
 PLAIN = LogisticFit(score=1.0, surprise=0.0, bias=0.0)
-
-
-def _clip(title: str, caption: str = "It is heard") -> Clip:
-    return Clip(
-        id=title,
-        path=Path(f"{title}.wav"),
-        duration_s=2.0,
-        captions=(caption,),
-        title=title,
-        split="valid",
-        source="s",
-        group=title,
-        category="animals",
-        licence="CC0",
-        licence_family="CC0",
-    )
 
 
 def _around(centres: np.ndarray, count: int, *, seed: int, spread: float = 0.15) -> np.ndarray:
@@ -63,7 +45,10 @@ def test_that_known_texts_are_drawn_by_the_seed_and_no_more_than_there_are_capti
 
 
 def test_that_a_name_of_which_any_word_is_about_a_clip_is_not_one_of_nothing() -> None:
-    clips = [_clip("dogs barking"), _clip("metal", "Someone sneezes loudly")]
+    clips = [
+        made_up_clip("0", title="dogs barking"),
+        made_up_clip("1", title="metal", caption="Someone sneezes loudly"),
+    ]
     names = ("Dog", "Sneezing", "Bark, yap", "Typewriter", "Sheet metal", "Cat", "sound of the")
     assert names_of_nothing(names, clips) == ("Typewriter", "Cat")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
 from core.encoders.protocol import TextReading
@@ -14,7 +15,7 @@ from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.absent import AbsentSound, claim_figures, read_absent, truly_absent
 from training.calibrate import kept_matches, log_odds_of
-from training.data.manifest import Clip, read_manifest
+from training.data.manifest import read_manifest
 
 # A score of .7 or more claims a match.
 FIT = LogisticFit(score=100.0, surprise=0.0, bias=-70.0)
@@ -26,25 +27,12 @@ def _odds(queries: FloatArray) -> FloatArray:
     return log_odds_of(RELEVANCE, TextReading(queries), SOUNDS)
 
 
-def _clip(title: str) -> Clip:
-    return Clip(
-        id=title,
-        path=Path(f"{title}.wav"),
-        duration_s=2.0,
-        captions=("It is heard",),
-        title=title,
-        split="test",
-        source="s",
-        group=title,
-        category="tools",
-        licence="CC0",
-        licence_family="CC0",
-    )
-
-
 def test_that_a_sound_of_which_words_tell_is_not_absent() -> None:
     sounds = [AbsentSound("drill", re.compile("drill")), AbsentSound("siren", re.compile("siren|police"))]
-    assert [sound.text for sound in truly_absent(sounds, [_clip("Police car"), _clip("saw")])] == ["drill"]
+    assert [
+        sound.text
+        for sound in truly_absent(sounds, [made_up_clip("0", title="Police car"), made_up_clip("1", title="saw")])
+    ] == ["drill"]
 
 
 def test_that_claims_are_counted_by_answer_and_by_question() -> None:

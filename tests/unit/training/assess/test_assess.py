@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from made_up_clip import made_up_clip
 
 from training.assess.example import CHANGES, as_mp3
 from training.assess.question import Question, precision_by_kind, read_questions
-from training.data.manifest import Clip
-
-
-def _clip(number: int, *, category: str, caption: str) -> Clip:
-    return Clip(
-        id=str(number),
-        path=Path(f"{number}.wav"),
-        duration_s=2.0,
-        captions=(caption,),
-        title=caption,
-        split="test",
-        source="s",
-        group=str(number),
-        category=category,
-        licence="CC0",
-        licence_family="CC0",
-    )
 
 
 def test_that_there_are_three_hundred_different_questions_of_five_kinds() -> None:
@@ -36,7 +18,9 @@ def test_that_there_are_three_hundred_different_questions_of_five_kinds() -> Non
 
 
 def test_that_precision_counts_expected_kinds_among_the_first_five() -> None:
-    clips = [_clip(number, category="dog" if number < 3 else "cat", caption=str(number)) for number in range(8)]
+    clips = [
+        made_up_clip(str(number), category="dog" if number < 3 else "cat", caption=str(number)) for number in range(8)
+    ]
     scores = np.asarray([np.arange(8, 0, -1), np.arange(8)], dtype=np.float32)
     questions = [Question("word", "bark", frozenset({"dog"})), Question("long", "a cat", frozenset({"cat", "lion"}))]
     assert precision_by_kind(scores, questions, clips) == {"word": pytest.approx(0.6), "long": pytest.approx(1.0)}

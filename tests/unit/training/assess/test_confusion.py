@@ -6,29 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_clip import made_up_clip
 
 from training.assess.confusion import confusion, plot_confusion
-from training.data.manifest import Clip
-
-
-def clip(number: int, category: str) -> Clip:
-    return Clip(
-        id=str(number),
-        path=Path(f"{number}.wav"),
-        captions=("a sound",),
-        duration_s=1.0,
-        split="test",
-        source="ours",
-        licence="CC0-1.0",
-        licence_family="CC0/PD",
-        category=category,
-        group=str(number),
-        title=category,
-    )
 
 
 def test_that_kinds_are_counted_among_the_first_five_and_mistakes_told_by_their_share(tmp_path: Path) -> None:
-    clips = [clip(number, "dog" if number < 4 else "bell") for number in range(8)]
+    clips = [made_up_clip(str(number), category="dog" if number < 4 else "bell") for number in range(8)]
     scores = np.array([[8, 7, 6, 5, 4, 3, 2, 1], [1, 2, 3, 8, 7, 6, 5, 4]], dtype=np.float32)
     carried = np.zeros((2, 8), dtype=np.bool_)
     carried[0, 0] = carried[1, 7] = True

@@ -7,28 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from made_up_clip import made_up_clip
 
 from core.types import FloatArray, Span
 from training.assess.moment import KINDS, Scene, make_scenes, moment_figures
-from training.data.manifest import Clip
 
 RATE = 1000
-
-
-def _clip(number: int, *, category: str, caption: str) -> Clip:
-    return Clip(
-        id=str(number),
-        path=Path(f"{number}.wav"),
-        duration_s=2.0,
-        captions=(caption,),
-        title=caption,
-        split="test",
-        source="s",
-        group=str(number),
-        category=category,
-        licence="CC0",
-        licence_family="CC0",
-    )
 
 
 class _Card:
@@ -60,7 +44,7 @@ def test_that_moments_are_judged_by_where_the_clip_was_put() -> None:
     samples = np.tile(np.asarray([0.05, -0.05], dtype=np.float32), 20 * RATE)
     samples[3 * RATE : 5 * RATE] = 0.5
     samples[30 * RATE : 32 * RATE] = -0.5
-    up, down = _clip(0, category="a", caption="up"), _clip(1, category="b", caption="down")
+    up, down = made_up_clip("0", category="a", caption="up"), made_up_clip("1", category="b", caption="down")
     right = Scene(samples, (up, down), (Span(3, 5), Span(30, 32)))
     figures = moment_figures(_PitchEncoder(), [right])  # type: ignore[arg-type]
     assert (figures.stored, figures.window, figures.peak, figures.onset) == (1.0, 1.0, 1.0, 1.0)
@@ -78,7 +62,7 @@ def test_that_roomy_scenes_hold_few_events_with_quiet_between_and_an_ambience_wh
     for number in range(30):
         is_ambience = number % 10 == 0
         length = (9 if is_ambience else 1 + number % 3) * rate
-        clip = _clip(number, category="weather" if is_ambience else f"kind {number}", caption=str(number))
+        clip = made_up_clip(str(number), category="weather" if is_ambience else f"kind {number}", caption=str(number))
         clip = replace(clip, path=tmp_path / f"{number}.wav", duration_s=length / rate)
         soundfile.write(clip.path, np.full(length, 0.1 + 0.01 * number, dtype=np.float32), rate, subtype="FLOAT")
         clips.append(clip)

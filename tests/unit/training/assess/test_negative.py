@@ -8,32 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.negative import NegativeCase, NegativeFigures, described, negative_figures, read_negatives
-from training.data.manifest import Clip, read_manifest
+from training.data.manifest import read_manifest
 
 FIT = LogisticFit(score=20.0, surprise=0.0, bias=-10.0)
 CASE = NegativeCase("bark", re.compile(r"\bdog\b"), "growl", re.compile("growl"))
-
-
-def _clip(number: int, title: str, caption: str = "A sound") -> Clip:
-    return Clip(
-        id=str(number),
-        path=Path(f"{number}.wav"),
-        duration_s=2.0,
-        captions=(caption,),
-        title=title,
-        split="test",
-        source="s",
-        group=str(number),
-        category="animals",
-        licence="CC0",
-        licence_family="CC0",
-    )
 
 
 def _unit(rows: Sequence[Sequence[float]]) -> FloatArray:
@@ -41,7 +26,10 @@ def _unit(rows: Sequence[Sequence[float]]) -> FloatArray:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-CLIPS = [*(_clip(number, "dog") for number in range(12)), _clip(12, "dog", "An angry Growl")]
+CLIPS = [
+    *(made_up_clip(str(number), title="dog") for number in range(12)),
+    made_up_clip("12", title="dog", caption="An angry Growl"),
+]
 SOUNDS = _unit([*([1.0, 0.01 * number, 0.0] for number in range(12)), [0.8, 0.0, 0.6]])
 RELEVANCE = Relevance(Calibration(text=FIT, clip=FIT), SOUNDS[:4])
 

@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.encoders.card import DataSource, FileRecord, ModuleSpec, QualityFigure
 from core.errors import ModelError
@@ -19,6 +19,9 @@ from core.errors import ModelError
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "captioner.safetensors"
 WORDS_FILE = "words.json"
+
+# So many numbers speak for what stands in front (see `OrderFit.front`).
+_FRONT_LEADS, _OLDER_FRONT_LEADS = 8, 4
 
 _SLUG = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 _WAY_OUT = "Install the captioning model again, or choose another."
@@ -96,16 +99,29 @@ class OrderFit(_Part):
         relation: Log-odds that one sound follows the other: factors of how much the scene changes, of how alike its
             parts are, of the pause between them and of both witnesses' leads, and a constant.
         order: Factors of the captioner's and the search model's leads, for the one that comes first.
-        front: The same for the one that stands in front: of the captioner's leads in the loudest moments and between
-            the whole and softer moments, and of the search model's.
+        front: For the one that stands in front, of the leads of the search model's known texts, then of the tagger's,
+            in the whole, the loudest quarter, the loudest third and the softer half. Older cards have four factors,
+            of leads that are no longer asked for.
         weights: Of the log-probabilities of words, relation and order, of the propositions' fit by the captioner and by
             the search model, and of the latter's word on the caption as a whole.
     """
 
     relation: tuple[float, float, float, float, float, float]
     order: tuple[float, float]
-    front: tuple[float, float, float, float]
+    front: tuple[float, ...]
     weights: tuple[float, float, float, float, float, float]
+
+    @field_validator("front")
+    @classmethod
+    def _of_this_or_older_cards(cls, front: tuple[float, ...]) -> tuple[float, ...]:
+        if len(front) not in (_FRONT_LEADS, _OLDER_FRONT_LEADS):
+            raise ValueError(f"there are {_FRONT_LEADS} factors, or on older cards {_OLDER_FRONT_LEADS}")
+        return front
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it is an older card's, with which scenes can no longer be judged."""
+        return len(self.front) != _FRONT_LEADS
 
 
 class Tagging(_Part):

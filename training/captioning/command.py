@@ -112,7 +112,7 @@ def order_figures(opened: Opened, *, split: str = "test", top: int = TOP) -> dic
         return {WORDS_ALONE: OrderFigures(accuracies(words, told.tests), None)}
     parts = opened.recipe, opened.material, opened.decoder, opened.vocabulary
     fit = opened.order
-    if fit is None:
+    if fit is None or fit.is_outdated:
         fit = fit_on_validation(opened.recipe, opened.places, *parts[1:])
     known = ask_both(told, *parts)
     return {

@@ -6,17 +6,21 @@ part at all, and the dog is heard in the first and the rain in the second rather
 while rain falls", with the dog in front, if there are no two parts, the dog is heard better than the rain where the
 scene is loudest, and what is heard of the rain is heard where it is soft.
 
-A scene is cut in two where what is heard changes most, and the loudest quarter and the softer half of its moments are
-taken out; all parts are listened to anew, each by itself. How well a proposition fits a sound is told by two witnesses:
-how much likelier its words are made by this sound than by an average one (the captioner), and how surprising its
-similarity is (the search model; see `core.encoders.relevance`). A logistic regression each weighs them for the order
-of a sequence and for the front of a superposition, and another tells sequences from superpositions by how the scene
-changes and how far apart the propositions are heard. The loss of a caption is a weighted sum of the loss of its words,
-of the probabilities that these give to what it claims, and of how well its propositions fit wherever in the scene they
-fit best. All weights are fitted on scenes of validation clips (`training.captioning.order_fit`) and stand on the card
-of a captioner. Nothing but the sound, the two models and these is needed.
+A scene is cut in two where what is heard changes most, and the loudest quarter, the loudest third and the softer half
+of its moments are taken out; all parts are listened to anew, each by itself. How well a proposition fits a sound is
+told by two witnesses: how much likelier its words are made by this sound than by an average one (the captioner), and
+how surprising its similarity is (the search model; see `core.encoders.relevance`). Which of two sounds stands in front
+is harder to hear; two others know it better: how well texts fit that read like the proposition (the search model's
+known texts; see `core.encoders.known_text`), and how likely the tagger thinks the classes that it speaks of.
 
-Shape legend: n scenes or judged pairs, s samples, e search embedding.
+A logistic regression each weighs them for the order of a sequence and for the front of a superposition, and another
+tells sequences from superpositions by how the scene changes and how far apart the propositions are heard. The loss of a
+caption is a weighted sum of the loss of its words, of the probabilities that these give to what it claims, and of how
+well its propositions fit wherever in the scene they fit best. All weights are fitted on scenes of validation clips
+(`training.captioning.order_fit`) and stand on the card of a captioner. Nothing but the sound, the models and these is
+needed.
+
+Shape legend: n scenes or judged pairs, s samples, e search embedding, c classes of the tagger, w sentence embedding.
 """
 
 from __future__ import annotations
@@ -29,30 +33,36 @@ from functools import lru_cache
 import numpy as np
 import torch
 from rich.progress import track
+from torch import nn
 
 from core.captioning.card import OrderFit
 from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.protocol import AudioFeatures
 from core.captioning.scoring import score_pairs
 from core.captioning.vocabulary import Vocabulary
+from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
-from training.captioning.material import CaptionMaterial, SceneSet, with_clips
+from training.captioning.material import CaptionMaterial, SceneSet, embeddings_of, shipped_head, with_clips
 from training.captioning.relation import Related, take_apart
 from training.captioning.scene import compose
 from training.captioning.score import pair_losses
 from training.captioning.sound import KeptSounds, Listener
 from training.retrieval.ragged import Ragged
+from training.start import text_profile
 
 _QUIET_S = 0.02
 _MOMENT_S = 0.1
-_LOUD_SHARE = 0.25
+_LOUD_SHARE, _LOUDER_SHARE, _SOFT_SHARE = 0.25, 1 / 3, 0.5
 _PAUSE_DB = 30.0
 _NEAR_S = 0.32
 _AVERAGED = 256
-WHOLE, BEFORE, AFTER, LOUD, SOFT = range(5)
-"""A scene, its parts before and after the cut, and its loudest and softer moments."""
+_NAME_TEMPERATURE = 0.03
+_LEAST_PROBABILITY = 1e-4
+WHOLE, BEFORE, AFTER, LOUD, SOFT, LOUDER = range(6)
+"""A scene, its parts before and after the cut, and its loudest quarter, softer half and loudest third."""
+_IN_FRONT = (WHOLE, LOUD, LOUDER, SOFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +70,37 @@ class CutScenes:
     """n scenes, each as a whole and in parts.
 
     Attributes:
-        sounds: What the captioner hears in the wholes, befores, afters, loudest and softer moments.
-        placed: (n, 5, e) the same in the search model's space.
+        sounds: What the captioner hears in the wholes, befores, afters, loudest and softer moments; it is not asked
+            about the loudest third.
+        placed: (n, 6, e) these and the loudest third in the search model's space.
+        tagged: (n, 6, c) the tagger's probabilities.
         change: (n, 3) how much of the frames' spread lies between the two parts, how alike these are, and how deep the
             pause between them is (10 dB).
     """
 
     sounds: tuple[KeptSounds, ...]
     placed: FloatArray
+    tagged: FloatArray
     change: FloatArray
 
 
-def cut_scenes(made: SceneSet, material: CaptionMaterial, listener: Listener, search: DualEncoder) -> CutScenes:
+def cut_scenes(made: SceneSet, material: CaptionMaterial, listener: Listener) -> CutScenes:
     """Cut scenes where they change most, and listen to their parts.
 
     Args:
         made: Heard as wholes.
         material: Whose clips they are made of.
-        listener: Hears as the captioner does.
-        search: Places sounds among texts.
+        listener: Hears as the captioner does; the search model that ships has the same ears.
 
     Raises:
-        UnusableFileError: A file cannot be read.
+        KnownError: A file cannot be read, or the search model is missing.
     """
 
     @lru_cache(1024)
     def sound(row: int) -> FloatArray:
         return listener.read(material.clips[row].path)
 
-    heard: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in (BEFORE, AFTER, LOUD, SOFT)]
-    placed: list[FloatArray] = []
+    heard: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in (BEFORE, AFTER, LOUD, SOFT, LOUDER)]
     changes: list[tuple[float, float]] = []
     for row, scene in enumerate(track(made.scenes, description="cutting", transient=True)):
         samples = compose(sound(scene.first), sound(scene.second), scene, sample_rate_hz=listener.rate_hz)
@@ -97,16 +108,18 @@ def cut_scenes(made: SceneSet, material: CaptionMaterial, listener: Listener, se
         cut, share = sharpest_change(own)
         place = quietest_near(samples, round(cut / len(own) * len(samples)), listener.rate_hz)
         changes.append((share, pause_db(samples, place, listener.rate_hz) / 10))
-        parts = (samples[:place], samples[place:], *loud_and_soft(samples, listener.rate_hz))
-        placed.append(np.concatenate([search.embed_audio([part]) for part in (samples, *parts)]))
+        loud, louder, soft = loud_and_soft(samples, listener.rate_hz)
+        parts = (samples[:place], samples[place:], loud, soft, louder)
         for one, part in zip(heard, parts, strict=True):
             one.append(listener(part))
-    sounds = [_kept(one, material) for one in heard]
-    stacked = np.stack(placed)
-    likeness = np.sum(stacked[:, BEFORE] * stacked[:, AFTER], axis=1)
+    sounds = [made.sounds, *(_kept(one, material) for one in heard)]
+    head = shipped_head()[1]
+    placed = np.stack([_placed(one, material, head) for one in sounds], axis=1)
+    tagged = np.stack([_tagged(one, material) for one in sounds], axis=1)
+    likeness = np.sum(placed[:, BEFORE] * placed[:, AFTER], axis=1)
     shares, pauses = np.asarray(changes).T
     change = np.stack([shares, likeness, pauses], axis=1).astype(np.float32)
-    return CutScenes((made.sounds, *sounds), stacked, change)
+    return CutScenes(tuple(sounds[:LOUDER]), placed, tagged, change)
 
 
 def sharpest_change(frames: FloatArray) -> tuple[int, float]:
@@ -148,8 +161,8 @@ def pause_db(samples: FloatArray, place: int, rate_hz: int) -> float:
     return min(_PAUSE_DB, max(0.0, 10 * math.log10(max(whole, 1e-12) / max(here, 1e-12))))
 
 
-def loud_and_soft(samples: FloatArray, rate_hz: int) -> tuple[FloatArray, FloatArray]:
-    """The loudest quarter and the softer half of the moments of (s,) samples, each in its order of time.
+def loud_and_soft(samples: FloatArray, rate_hz: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The loudest quarter, the loudest third and the softer half of the moments of (s,) samples, in order of time.
 
     Where a front is loudest it hides most of what is behind it; a half would hold more of both.
     """
@@ -158,9 +171,13 @@ def loud_and_soft(samples: FloatArray, rate_hz: int) -> tuple[FloatArray, FloatA
     moments = [samples[start : start + step] for start in starts]
     levels = np.asarray([float(np.square(moment).mean()) for moment in moments])
     order = np.argsort(-levels, kind="stable")
-    loudest = np.sort(order[: max(1, round(_LOUD_SHARE * len(moments)))])
-    softer = np.sort(order[-max(1, len(moments) // 2) :])
-    return np.concatenate([moments[row] for row in loudest]), np.concatenate([moments[row] for row in softer])
+    chosen = (
+        order[: max(1, round(_LOUD_SHARE * len(moments)))],
+        order[: max(1, round(_LOUDER_SHARE * len(moments)))],
+        order[-max(1, int(_SOFT_SHARE * len(moments))) :],
+    )
+    loud, louder, soft = (np.concatenate([moments[row] for row in np.sort(rows)]) for rows in chosen)
+    return loud, louder, soft
 
 
 def _kept(heard: Sequence[tuple[FloatArray, FloatArray]], material: CaptionMaterial) -> KeptSounds:
@@ -168,6 +185,38 @@ def _kept(heard: Sequence[tuple[FloatArray, FloatArray]], material: CaptionMater
     frames = np.concatenate([own for _, own in heard])
     kept = KeptSounds(np.concatenate([embedding for embedding, _ in heard]), Ragged.join([(frames, counts)]))
     return with_clips(kept, material.encoder, material.head, stretches=0)
+
+
+def _placed(sounds: KeptSounds, material: CaptionMaterial, head: nn.Module) -> FloatArray:
+    """(n, e) in the space of a head."""
+    clip = with_clips(sounds, material.encoder, head, stretches=0).clip
+    assert clip is not None  # There is a head.
+    dimension = int(head.dimension)  # type: ignore[arg-type]
+    return np.asarray(clip[:, :dimension].numpy(), dtype=np.float32)
+
+
+def _tagged(sounds: KeptSounds, material: CaptionMaterial) -> FloatArray:
+    """(n, c) probabilities of the classes."""
+    encoder = material.encoder
+    assert isinstance(encoder, MobileNetEncoder)  # Only a decoder with a prefix is judged so, and its encoder is one.
+    with torch.inference_mode():
+        logits = encoder.trunk.classifier(torch.from_numpy(embeddings_of(sounds, encoder)))
+    return np.asarray(logits.sigmoid().numpy(), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposition:
+    """A text as the search model and the tagger understand it.
+
+    Attributes:
+        vector: (e,) beside sounds.
+        echo: (e,) mean of the search model's known texts that read like it; zeros where it knows none.
+        classes: (c,) what it says of the classes, adding up to one.
+    """
+
+    vector: FloatArray
+    echo: FloatArray
+    classes: FloatArray
 
 
 class OrderWitness:
@@ -179,6 +228,7 @@ class OrderWitness:
         scenes: Cut.
         search: Reads texts.
         relevance: Of that model.
+        class_names: (c, w) sentence embeddings of the tagger's classes, of unit length.
     """
 
     def __init__(
@@ -188,14 +238,16 @@ class OrderWitness:
         scenes: CutScenes,
         search: DualEncoder,
         relevance: Relevance,
+        class_names: FloatArray,
     ) -> None:
         self._decoder = decoder
         self._vocabulary = vocabulary
         self.scenes = scenes
         self._search = search
         self._relevance = relevance
+        self._class_names = torch.from_numpy(class_names)
         self._told: dict[tuple[int, str], FloatArray] = {}
-        self._texts: dict[str, FloatArray] = {}
+        self._texts: dict[str, _Proposition] = {}
         self._usual: dict[str, float] = {}
 
     def words(self, rows: IntArray, captions: Sequence[str]) -> FloatArray:
@@ -217,16 +269,40 @@ class OrderWitness:
         return np.stack([self._told[pair] for pair in asked])
 
     def meant(self, rows: IntArray, texts: Sequence[str]) -> FloatArray:
-        """(n, 5) how surprising the similarity of each text to its scene and the parts of it is."""
-        new = sorted({text for text in texts if text not in self._texts})
-        if new:
-            self._texts.update(zip(new, self._search.embed_text(new), strict=True))
+        """(n, 6) how surprising the similarity of each text to its scene and the parts of it is."""
         return np.stack(
             [
-                self._relevance.features(self._texts[text], self.scenes.placed[row] @ self._texts[text])[:, 1]
-                for row, text in zip(rows, texts, strict=True)
+                self._relevance.features(own.vector, self.scenes.placed[row] @ own.vector)[:, 1]
+                for row, own in zip(rows, self._understood(texts), strict=True)
             ]
         )
+
+    def echoed(self, rows: IntArray, texts: Sequence[str]) -> FloatArray:
+        """(n, 6) how well known texts that read like each text fit its scene and the parts of it.
+
+        Zeros where the search model knows no texts.
+        """
+        return np.stack(
+            [self.scenes.placed[row] @ own.echo for row, own in zip(rows, self._understood(texts), strict=True)]
+        )
+
+    def named(self, rows: IntArray, texts: Sequence[str]) -> FloatArray:
+        """(n, 6) log-probability of the classes that each text speaks of, in its scene and the parts of it."""
+        likely = [self.scenes.tagged[row] @ own.classes for row, own in zip(rows, self._understood(texts), strict=True)]
+        return np.asarray(np.log(np.stack(likely) + _LEAST_PROBABILITY), dtype=np.float32)
+
+    def _understood(self, texts: Sequence[str]) -> list[_Proposition]:
+        new = sorted({text for text in texts if text not in self._texts})
+        if new:
+            read, known = self._search.read_text(new), self._relevance.known
+            assert read.sentences is not None  # The search model that ships keeps them.
+            classes = text_profile(
+                torch.from_numpy(read.sentences), self._class_names, temperature=_NAME_TEMPERATURE
+            ).numpy()
+            for text, vector, sentence, own in zip(new, read.vectors, read.sentences, classes, strict=True):
+                echo = np.zeros_like(vector) if known is None else known.echo_weights(sentence) @ known.vectors
+                self._texts[text] = _Proposition(vector, echo, own)
+        return [self._texts[text] for text in texts]
 
     def _usually(self, propositions: Sequence[str]) -> FloatArray:
         """(n,) loss of whole propositions for an average sound."""
@@ -263,8 +339,8 @@ class Leads:
         sequence: (n,) True where the caption claims an order.
         order: (n, 2) how much better the propositions fit the parts as claimed than the other way round, by both
             witnesses.
-        front: (n, 4) how much better the first fits the loudest moments than the second; how much better the first fits
-            the whole and the second the softer moments than the other way round; by both witnesses.
+        front: (n, 8) how much better the first fits the whole, the loudest quarter, the loudest third and the softer
+            half than the second, by known texts and by the tagger.
         fit: (n, 2) both propositions where they fit best.
     """
 
@@ -275,15 +351,16 @@ class Leads:
 
 
 def leads(witness: OrderWitness, rows: IntArray, claims: Sequence[Related]) -> Leads:
-    """Ask both witnesses about the parts of captions."""
+    """Ask all witnesses about the parts of captions."""
     order, front, fit = [], [], []
     for ask in (witness.told, witness.meant):
         first = ask(rows, [claim.first for claim in claims])
         second = ask(rows, [claim.second for claim in claims])
         order.append(first[:, BEFORE] + second[:, AFTER] - second[:, BEFORE] - first[:, AFTER])
-        front.append(first[:, LOUD] - second[:, LOUD])
-        front.append(first[:, WHOLE] + second[:, SOFT] - second[:, WHOLE] - first[:, SOFT])
         fit.append(first.max(axis=1) + second.max(axis=1))
+    for ask in (witness.echoed, witness.named):
+        lead = ask(rows, [claim.first for claim in claims]) - ask(rows, [claim.second for claim in claims])
+        front += [lead[:, part] for part in _IN_FRONT]
     return Leads(
         np.asarray([claim.relation == "sequence" for claim in claims]),
         *(np.stack(own, axis=1).astype(np.float32) for own in (order, front, fit)),
@@ -299,7 +376,9 @@ def weigh_claims(witness: OrderWitness, fit: OrderFit, rows: IntArray, captions:
     """(n, 6) log-probability of the words; of the relation; of the order, or the front; fit of the propositions by the
     captioner's and by the search model's word; the latter's word on the caption as a whole.
 
-    A caption of one proposition claims nothing: its second and third number are zero, and its fit is its own.
+    A caption of one proposition claims nothing: its second and third number are zero, and its fit is its own. Of two
+    sounds at once the words count as those of both orders on average: which of them a decoder likes to name first says
+    less of the front than the others know, and talks them down.
     """
     related = [take_apart(caption, front=True) for caption in captions]
     claims = [
@@ -312,8 +391,13 @@ def weigh_claims(witness: OrderWitness, fit: OrderFit, rows: IntArray, captions:
         np.where(asked.sequence, asked.order @ np.asarray(fit.order), asked.front @ np.asarray(fit.front))
     )
     alone = np.asarray([own is None for own in related])
+    words = witness.words(rows, captions)
+    at_once = np.flatnonzero(~asked.sequence & ~alone)
+    if len(at_once):
+        turned = [claims[row].inverted().text() for row in at_once]
+        words[at_once] = (words[at_once] + witness.words(rows[at_once], turned)) / 2
     terms = [
-        witness.words(rows, captions),
+        words,
         np.where(alone, 0, relation),
         np.where(alone, 0, order),
         *asked.fit.T,

@@ -18,7 +18,7 @@ from training.captioning.order import OrderedLoss, OrderWitness, leads, signs_of
 from training.captioning.relation import take_apart
 from training.perturb import PAPER, Contrast, accuracies
 
-_DECAY = 1e-3
+_DECAY, _FRONT_DECAY = 1e-3, 1e-2
 _NO_WEIGHTS = (0.0,) * 6
 _EVENED = ("replace/seq2sup", "replace/sup2seq")
 _SHIFTS = tuple(np.linspace(-2.0, 2.0, 17).tolist())
@@ -44,11 +44,11 @@ def fit_order(
     claims = [claim for caption in captions if (claim := take_apart(caption, front=True)) is not None]
     rows = np.asarray([row for row, caption in enumerate(captions) if take_apart(caption, front=True) is not None])
     asked = leads(witness, rows, claims)
-    order, front = _fit_leads(asked.order[asked.sequence]), _fit_leads(asked.front[~asked.sequence])
+    order, front = _fit_leads(asked.order[asked.sequence]), _fit_front(asked.front[~asked.sequence])
     first = OrderFit(
         relation=_fit_relation(signs_of_sequence(witness.scenes.change[rows], asked), asked.sequence),
         order=(order[0], order[1]),
-        front=(front[0], front[1], front[2], front[3]),
+        front=tuple(front),
         weights=_NO_WEIGHTS,
     )
     weights = _fit_weights(_contrasted(witness, first, tests), _reranked(witness, first, captions, scores, top))
@@ -84,10 +84,17 @@ def _fit_relation(signs: FloatArray, sequences: np.ndarray) -> tuple[float, floa
     return one, two, three, four, five, six
 
 
-def _fit_leads(lead: FloatArray) -> list[float]:
+def _fit_leads(lead: FloatArray, *, decay: float = _DECAY) -> list[float]:
     """Of (n, t) leads that are all on the right side, more or less."""
     inputs = torch.from_numpy(lead).double()
-    return _minimised(lead.shape[1], lambda weights: -logsigmoid(inputs @ weights).mean())
+    return _minimised(lead.shape[1], lambda weights: -logsigmoid(inputs @ weights).mean(), decay=decay)
+
+
+def _fit_front(lead: FloatArray) -> list[float]:
+    """The same for fronts, whose leads are of very different size, and many for the scenes that there are."""
+    scale = np.sqrt(np.square(lead).mean(axis=0)) + 1e-6
+    found = _fit_leads(lead / scale, decay=_FRONT_DECAY)
+    return [value / float(size) for value, size in zip(found, scale, strict=True)]
 
 
 def _contrasted(witness: OrderWitness, fit: OrderFit, tests: Sequence[Contrast]) -> tuple[Tensor, Tensor]:
@@ -144,13 +151,13 @@ def _centred(lists: Tensor) -> Tensor:
     return lists - lists.mean(dim=1, keepdim=True)
 
 
-def _minimised(count: int, loss: Callable[[Tensor], Tensor]) -> list[float]:
+def _minimised(count: int, loss: Callable[[Tensor], Tensor], *, decay: float = _DECAY) -> list[float]:
     weights = torch.zeros(count, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        total = loss(weights) + _DECAY * weights.square().sum()
+        total = loss(weights) + decay * weights.square().sum()
         torch.autograd.backward(total)
         return total
 

@@ -21,6 +21,7 @@ from training.captioning.sound import Listener
 from training.perturb import Contrast, scene_contrasts
 from training.retrieval.config import SHIPPED
 from training.retrieval.encoder import Places
+from training.tower import model_towers
 
 TOP = 20
 """So many of the search model's best scenes are put in a new order."""
@@ -83,8 +84,8 @@ def ask_both(
     """
     folder = RESOURCES / "models" / SHIPPED
     search, relevance = load_dual_encoder(folder, device="cpu"), load_relevance(folder)
-    cut = cut_scenes(told.made, material, Listener(material.encoder, recipe.audio), search)
-    witness = OrderWitness(decoder, vocabulary, cut, search, relevance)
+    cut = cut_scenes(told.made, material, Listener(material.encoder, recipe.audio))
+    witness = OrderWitness(decoder, vocabulary, cut, search, relevance, model_towers(folder)[1].numpy())
     scores = np.asarray(search.embed_text(list(told.captions)) @ cut.placed[:, WHOLE].T)
     return WitnessedScenes(told, witness, scores)
 

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from core.captioning.card import OrderFit
+from core.encoders.card import Calibration, LogisticFit, VerifiedFit
+from core.encoders.known_text import KnownTexts
+from core.encoders.protocol import TextReading
+from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
-from training.captioning.order import OrderedLoss, loud_and_soft, pause_db, quietest_near, sharpest_change
+from training.captioning.order import (
+    CutScenes,
+    OrderedLoss,
+    OrderWitness,
+    loud_and_soft,
+    pause_db,
+    quietest_near,
+    sharpest_change,
+)
 from training.captioning.order_fit import fit_order
 from training.captioning.relation import SEQUENCE, join
 from training.perturb import PAPER, Contrast, accuracies, contrasts
@@ -47,10 +60,10 @@ def test_that_a_pause_is_as_deep_as_it_is_soft() -> None:
 
 def test_that_louder_and_softer_moments_are_told_apart() -> None:
     samples = np.tile(np.repeat(np.asarray([1.0, 0.1], dtype=np.float32), RATE_HZ // 2), 2)
-    louder, softer = loud_and_soft(samples, RATE_HZ)
-    # A quarter and a half of two seconds.
-    assert (len(louder), len(softer)) == (RATE_HZ // 2, RATE_HZ)
-    assert (louder.min(), softer.max()) == (1.0, pytest.approx(0.1))
+    loud, louder, softer = loud_and_soft(samples, RATE_HZ)
+    # A quarter, a third and a half of twenty moments in two seconds.
+    assert [round(len(part) / RATE_HZ * 10) for part in (loud, louder, softer)] == [5, 7, 10]
+    assert (loud.min(), louder.min(), softer.max()) == (1.0, 1.0, pytest.approx(0.1))
     assert all(len(part) for part in loud_and_soft(np.ones(1, dtype=np.float32), RATE_HZ))
 
 
@@ -60,12 +73,16 @@ class _Scenes:
 
 
 class Hearing:
-    """A witness who hears two drawn sounds in each scene, with some doubt; its words know nothing of order."""
+    """A witness who hears two drawn sounds in each scene, with some doubt; its words know nothing of order.
 
-    def __init__(self, scenes: list[tuple[int, int, bool]], doubt: float) -> None:
+    The tagger may be as sure as the others or surer.
+    """
+
+    def __init__(self, scenes: list[tuple[int, int, bool]], doubt: float, *, tagger_doubt: float | None = None) -> None:
         self._rng = np.random.default_rng(1)
         self._known = scenes
         self._doubt = doubt
+        self._tagger_doubt = doubt if tagger_doubt is None else tagger_doubt
         change = np.asarray(
             [[0.7 if follows else 0.3, 0.1 if follows else 0.8, 2.0 * follows] for _, _, follows in scenes]
         )
@@ -75,17 +92,23 @@ class Hearing:
         return np.asarray([-len(text.split()) for text in captions], dtype=np.float32)
 
     def told(self, rows: IntArray, propositions: list[str]) -> FloatArray:
-        fits = np.zeros((len(rows), 5), dtype=np.float32)
+        return self._heard(rows, propositions, self._doubt)
+
+    def named(self, rows: IntArray, propositions: list[str]) -> FloatArray:
+        return self._heard(rows, propositions, self._tagger_doubt)
+
+    def _heard(self, rows: IntArray, propositions: list[str], doubt: float) -> FloatArray:
+        fits = np.zeros((len(rows), 6), dtype=np.float32)
         for place, (row, text) in enumerate(zip(rows, propositions, strict=True)):
             first, second, follows = self._known[row]
             said = {int(word[1:]) for word in text.split() if word.startswith("k")}
             loud = (first in said) * 1.0
             soft = (second in said) * (1.0 if follows else 0.5)
             parts = [loud, soft] if follows else [loud + soft, loud + soft]
-            fits[place] = [loud + soft, *parts, *([loud + soft] * 2 if follows else [loud, soft])]
-        return fits + self._rng.normal(0, self._doubt, fits.shape).astype(np.float32)
+            fits[place] = [loud + soft, *parts, *([loud + soft] * 3 if follows else [loud, soft, loud])]
+        return fits + self._rng.normal(0, doubt, fits.shape).astype(np.float32)
 
-    meant = told
+    meant = echoed = told
 
 
 def drawn(count: int, seed: int) -> list[tuple[int, int, bool]]:
@@ -119,11 +142,80 @@ def test_that_what_was_fitted_judges_other_scenes(fit: OrderFit) -> None:
     assert all(accuracy.share > 0.85 for accuracy in found.values())
 
 
+def test_that_the_order_a_decoder_likes_says_nothing_of_two_sounds_at_once(fit: OrderFit) -> None:
+    class _Partial(Hearing):
+        """Its words like high numbers to be named first."""
+
+        def words(self, rows: IntArray, captions: list[str]) -> FloatArray:
+            return np.asarray([50.0 * int(text[text.index(" k") + 2]) for text in captions], dtype=np.float32)
+
+    scenes = drawn(200, seed=4)
+    _, tests = judged(scenes)
+    found = accuracies(OrderedLoss(_Partial(scenes, 0.2), fit), tests)  # type: ignore[arg-type]
+    assert found["invert/sup"].share > 0.85
+    # Of two in a row they count as they are.
+    assert found["invert/seq"].share < 0.85
+
+
+def test_that_the_tagger_tells_what_stands_in_front_where_the_others_doubt() -> None:
+    shares = []
+    for tagger_doubt in (6.0, 0.2):
+        captions, tests = judged(drawn(300, seed=8))
+        fit = fit_order(
+            Hearing(drawn(300, seed=8), 6.0, tagger_doubt=tagger_doubt),  # type: ignore[arg-type]
+            captions,
+            tests,
+            np.eye(300, dtype=np.float32),
+            top=2,
+        )
+        others = drawn(300, seed=9)
+        found = accuracies(OrderedLoss(Hearing(others, 6.0, tagger_doubt=tagger_doubt), fit), judged(others)[1])  # type: ignore[arg-type]
+        shares.append(found["invert/sup"].share)
+    assert shares[0] < 0.75
+    assert shares[1] > 0.9
+
+
+class _Search:
+    """Places two texts, and knows a text that reads like each."""
+
+    def read_text(self, texts: list[str]) -> TextReading:
+        axes = np.eye(2, dtype=np.float32)[[0 if "dog" in text else 1 for text in texts]]
+        return TextReading(axes, axes)
+
+
+def test_that_a_text_is_heard_through_its_like_and_through_its_classes() -> None:
+    axes = np.eye(2, dtype=np.float32)
+    calibration = Calibration(
+        text=LogisticFit(score=1, surprise=1, bias=0),
+        clip=LogisticFit(score=1, surprise=1, bias=0),
+        verified=VerifiedFit(lead=1, echo=1, bias=0),
+    )
+    # The known texts say of both sounds what is said of neither otherwise: the dog's lies where the rain is heard.
+    known = KnownTexts(axes, axes[::-1])
+    placed = np.broadcast_to(axes[:, None], (2, 6, 2))
+    tagged = np.broadcast_to(np.asarray([[0.9, 0.1], [0.0, 0.8]], dtype=np.float32)[:, None], (2, 6, 2))
+    scenes = CutScenes((), placed, tagged, np.zeros((2, 3), dtype=np.float32))
+    witness = OrderWitness(None, None, scenes, _Search(), Relevance(calibration, axes, known), axes)  # type: ignore[arg-type]
+    rows, texts = np.asarray([0, 0, 1]), ["a dog barks", "rain falls", "a dog barks"]
+    assert witness.echoed(rows, texts)[:, 0] == pytest.approx([0.0, 1.0, 1.0], abs=1e-3)
+    assert witness.named(rows, texts)[:, 5] == pytest.approx(np.log([0.9, 0.1, 1e-4]), abs=2e-3)
+    deaf = OrderWitness(None, None, scenes, _Search(), Relevance(calibration, axes), axes)  # type: ignore[arg-type]
+    assert not deaf.echoed(rows, texts).any()
+
+
+def test_that_an_older_cards_judgement_is_read_and_known_to_be_outdated(fit: OrderFit) -> None:
+    older = OrderFit.model_validate({**fit.model_dump(), "front": fit.front[:4]})
+    assert (older.is_outdated, fit.is_outdated) == (True, False)
+    assert OrderFit.model_validate_json(fit.model_dump_json()) == fit
+    with pytest.raises(ValidationError, match="8 factors"):
+        OrderFit.model_validate({**fit.model_dump(), "front": fit.front[:7]})
+
+
 def test_that_both_relations_clear_what_the_paper_reached_by_about_the_same() -> None:
     # Scenes that change less clearly than those above: then there is something to share out.
     scenes = drawn(300, seed=6)
-    blurred = Hearing(scenes, 0.6)
-    blurred.scenes.change += np.random.default_rng(7).normal(0, 0.6, blurred.scenes.change.shape).astype(np.float32)
+    blurred = Hearing(scenes, 1.0)
+    blurred.scenes.change += np.random.default_rng(7).normal(0, 1.0, blurred.scenes.change.shape).astype(np.float32)
     captions, tests = judged(scenes)
     scores = np.eye(300, dtype=np.float32)
     found = accuracies(OrderedLoss(blurred, fit_order(blurred, captions, tests, scores, top=8)), tests)  # type: ignore[arg-type]

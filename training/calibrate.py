@@ -25,7 +25,10 @@ from training.metrics.retrieval import BoolArray
 
 CLIP_WHITENING = 0.5
 """Of examples; chosen on the validation split, where it finds another take of one in fifty examples more."""
+_LEAST_HELD = 0.1
+"""Of the mean spread; at least so much is added to every spread before it is whitened."""
 _LOOKED_AT = 5
+_LEAST_SPREAD = 1e-9
 _NEUTRAL = LogisticFit(score=1.0, surprise=0.0, bias=0.0)
 
 
@@ -127,6 +130,29 @@ def clip_examples(relevance: Relevance, vectors: FloatArray, clips: Sequence[Cli
     return join(*rows)
 
 
+def example_turn(sounds: FloatArray, copies: FloatArray, originals: FloatArray) -> FloatArray:
+    """(d, d) what examples are turned by, as it will be stored (see `core.encoders.relevance.Relevance.example`).
+
+    A direction counts less the more sounds differ in it whatever they are, and the more a copy differs in it from its
+    original: the covariances of both are added up and whitened.
+
+    Args:
+        sounds: (n, d) everything that was learned from.
+        copies: (m, d) of worn copies (see `training.worn_copy`).
+        originals: (m, d) of the same sounds as they are.
+    """
+    centred = (sounds - sounds.mean(axis=0)).astype(np.float64)
+    changed = (copies - originals).astype(np.float64)
+    spreads, directions = np.linalg.eigh(centred.T @ centred / len(centred) + changed.T @ changed / len(changed))
+    spreads = np.maximum(spreads, 0.0)
+    # Few sounds do not tell small spreads: where there are no more than directions, as much as the mean is added.
+    held = max(_LEAST_HELD, min(1.0, len(directions) / len(sounds)))
+    powers = (spreads + max(held * float(spreads.mean()), _LEAST_SPREAD)) ** -CLIP_WHITENING
+    # The turned example is brought to unit length anyway; half precision likes powers around one.
+    turn = (directions * (powers / powers.mean())) @ directions.T
+    return np.asarray(turn.astype(np.float16), dtype=np.float32)
+
+
 def absurd_examples(relevance: Relevance, queries: FloatArray, clips: FloatArray) -> Examples:
     """The best clip for each absurd query (q, d), a false claim."""
     rows = [
@@ -202,6 +228,7 @@ def calibrate(
     text: Callable[[Relevance], tuple[Examples, Examples]],
     clip: Callable[[Relevance], Examples],
     kept: float,
+    turn: FloatArray | None = None,
 ) -> Calibration:
     """Both fits over the features that a background (k, d) gives.
 
@@ -211,8 +238,10 @@ def calibrate(
             the other false claims.
         clip: Gives the examples of queries by clip.
         kept: Share of the matches of text queries that has to reach one half.
+        turn: (d, d) of examples; None: it follows from the background.
     """
-    neutral = Relevance(Calibration(text=_NEUTRAL, clip=_NEUTRAL, clip_whitening=CLIP_WHITENING), background)
+    plain = Calibration(text=_NEUTRAL, clip=_NEUTRAL, clip_whitening=CLIP_WHITENING)
+    neutral = Relevance(plain, background, turn=turn)
     known, absurd = text(neutral)
     times = max(1, int((~known.matches).sum()) // (3 * max(1, len(absurd.matches))))
     fit = fit_logistic(join(known, repeated(absurd, times)))

@@ -55,7 +55,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew in a folder tha
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of one of the project's own.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")]
 
-_PROFILE_HEAD = "profile"
+_PROFILE_HEADS = ("profile", "blended")
 _FIRST_VERSION = "1.0.0"
 _OWN_LICENCE = "of its data and encoders: see there"
 _CACHE = Path("cache")
@@ -364,7 +364,7 @@ def evaluate(
     clips = load_dataset(data, exclude=["none"]).clips
     shipped = load_recipe(recipe_path(recipe))
     held_out = {clip.source for clip in clips} & set(shipped.data.held_out_sources)
-    if held_out and read_card(model).architecture.audio_head.name == _PROFILE_HEAD:
+    if held_out and read_card(model).architecture.audio_head.name in _PROFILE_HEADS:
         _evaluate_like_shipped(model, clips, shipped, kinds, outside_shortest_s)
     else:
         _evaluate_model(model, clips, split, kinds)

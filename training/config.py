@@ -95,6 +95,38 @@ class HeadConfig(_Part):
     input_limit: float = Field(default=0.0, ge=0)
 
 
+class BlendConfig(_Part):
+    """How far the heads are trusted and how far the score that needs no training (`core.encoders.blended_head`).
+
+    Attributes:
+        centres: Of what was learned from; at most as many as there are clips.
+        embedding_dimension: Of the trunk's embedding, without what a summary adds.
+        far: Cosine to the nearest centre of a sound that gets the largest share of the untrained score.
+        near: Cosine of one that gets none.
+        sound_most: The largest share on the sound's side.
+        unnamed: Cosine to the nearest class name of a text that gets the least share of it.
+        named: Cosine of one that gets the largest.
+        text_least: The least share on the text's side.
+        text_most: The largest.
+    """
+
+    centres: int = Field(default=256, ge=1)
+    embedding_dimension: int = Field(default=384, ge=1)
+    far: float = Field(default=0.35, ge=-1, le=1)
+    near: float = Field(default=0.75, ge=-1, le=1)
+    sound_most: float = Field(default=0.9, ge=0, le=1)
+    unnamed: float = Field(default=0.55, ge=-1, le=1)
+    named: float = Field(default=0.75, ge=-1, le=1)
+    text_least: float = Field(default=0.05, ge=0, le=1)
+    text_most: float = Field(default=0.25, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> BlendConfig:
+        if not (self.far < self.near and self.unnamed < self.named and self.text_least <= self.text_most):
+            raise ValueError("far is below near, unnamed below named, and text_least at most text_most")
+        return self
+
+
 class LossConfig(ModuleSpec):
     """A loss by name, its options and its weight.
 
@@ -154,6 +186,7 @@ class Recipe(_Part):
     trunk: TrunkConfig = TrunkConfig()
     data: DataConfig = DataConfig()
     head: HeadConfig = HeadConfig()
+    blend: BlendConfig | None = None
     losses: tuple[LossConfig, ...] = Field(min_length=1)
     loop: ProfileLoopConfig = ProfileLoopConfig()
     outside: tuple[OutsideClass, ...] = ()

@@ -13,6 +13,7 @@ from torch import nn
 
 from core.encoders.assembly import DualEncoderParts, save_dual_encoder
 from core.encoders.card import Calibration, ModelCard
+from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
@@ -22,6 +23,7 @@ from training.calibrate import (
     absurd_examples,
     calibrate,
     clip_examples,
+    example_turn,
     put_to,
     same_category,
     same_concept,
@@ -30,15 +32,19 @@ from training.config import Recipe
 from training.data.licence import data_sources
 from training.data.manifest import Clip
 from training.evaluate import caption_queries
+from training.head import head_specs
 from training.material import Material
 from training.measure import MODEL, ONE_VECTOR, TRAINING_FREE, Scorer, Scoring, calibration_on_test, scoring
-from training.run import HEAD, audio_head_options, embed_features, embed_sentences, load_run, text_head_options
+from training.run import embed_features, embed_sentences, load_run
 from training.start import one_vector_scores, text_profile, training_free_scores
 from training.tasks.profile import as_tensor
 from training.tower import TEXT_TOWER, Towers, text_tower_options
 from training.verify import CONTEST_LEAD, fit_verified, known_texts, names_of_nothing
+from training.worn_copy import worn_copies
 
 _TRAIN = "python -m training train earshot-base --out RUN && python -m training export RUN --model MODEL"
+_COPIES = 1500
+"""Worn copies from which is learned what an example's recording does to it; more find no more other takes."""
 _EVALUATE = "python -m training evaluate MODEL"
 
 
@@ -107,7 +113,16 @@ class TrainedRun:
         assert read.sentences is not None
         return known_texts(read.sentences, read.vectors, count=self.recipe.data.known_texts, seed=self.recipe.seed)
 
-    def calibrated(self, background: FloatArray, known: KnownTexts) -> Calibration:
+    def example_turn(self, trunk: MobileNetTrunk) -> FloatArray:
+        """What examples are turned by, from all that was learned from and worn copies of some of it."""
+        rng = np.random.default_rng(self.recipe.seed)
+        clips = [self.material.clips[row] for row in self.material.learned]
+        rows = np.sort(rng.choice(len(clips), size=min(_COPIES, len(clips)), replace=False))
+        copies = worn_copies([clips[row] for row in rows], trunk=trunk, config=self.recipe.trunk, rng=rng)
+        sounds = self.sounds(clips)
+        return example_turn(sounds, embed_features(self.audio_head, copies), sounds[rows])
+
+    def calibrated(self, background: FloatArray, known: KnownTexts, turn: FloatArray) -> Calibration:
         """Fitted on the validation split and every other absurd query."""
         rows = self.material.rows("valid", self.recipe.data.held_out_sources)
         clips = [self.material.clips[row] for row in rows]
@@ -123,6 +138,7 @@ class TrainedRun:
             ),
             clip=lambda neutral: clip_examples(neutral, vectors, clips),
             kept=self.recipe.kept_matches,
+            turn=turn,
         )
         absent = names_of_nothing(self.material.names, clips)
         frames = self.recipe.data.class_name_frames or ("{}",)
@@ -176,8 +192,9 @@ def export(run: TrainedRun, towers: Towers, folder: Path) -> tuple[ModelCard, Re
     """Calibrate, measure and write a model folder."""
     background = run.background()
     known = run.known_texts()
-    calibration = run.calibrated(background, known)
-    report = run.report(Relevance(calibration, background, known))
+    turn = run.example_turn(towers.trunk)
+    calibration = run.calibrated(background, known, turn)
+    report = run.report(Relevance(calibration, background, known, turn=turn))
     parts = DualEncoderParts(
         trunk=towers.trunk,
         audio_head=run.audio_head,
@@ -186,14 +203,16 @@ def export(run: TrainedRun, towers: Towers, folder: Path) -> tuple[ModelCard, Re
         tokenizer=towers.tokenizer,
         background=as_tensor(background),
         known=known,
+        example_turn=as_tensor(turn),
     )
     return save_dual_encoder(folder, parts, _card_fields(run, towers, calibration, report)), report
 
 
 def _card_fields(run: TrainedRun, towers: Towers, calibration: Calibration, report: Report) -> dict[str, Any]:
     recipe, material = run.recipe, run.material
-    classes, sentence_dimension = material.class_names.shape
+    classes, sentence = material.class_names.shape
     trunk_dimension = material.features.embedding.shape[1]
+    audio_head, text_head = head_specs(recipe, trunk_dimension=trunk_dimension, classes=classes, sentence=sentence)
     learned = [material.clips[row] for row in material.learned]
     return {
         **recipe.identity.model_dump(),
@@ -204,14 +223,8 @@ def _card_fields(run: TrainedRun, towers: Towers, calibration: Calibration, repo
                 "options": recipe.trunk.options,
             },
             "text_tower": {"name": TEXT_TOWER, "options": text_tower_options(towers.text)},
-            "audio_head": {
-                "name": HEAD,
-                "options": audio_head_options(recipe.head, trunk_dimension=trunk_dimension, classes=classes),
-            },
-            "text_head": {
-                "name": HEAD,
-                "options": text_head_options(recipe.head, classes=classes, sentence_dimension=sentence_dimension),
-            },
+            "audio_head": audio_head.model_dump(),
+            "text_head": text_head.model_dump(),
         },
         "sample_rate_hz": 32000,
         "window_s": recipe.trunk.window_s,

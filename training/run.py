@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,59 +15,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.errors import ModelError
 from core.types import FloatArray
 from training.checkpoint import LOG_FILE as LOG_FILE
 from training.checkpoint import save_weights
-from training.config import HeadConfig, ProfileLoopConfig, Recipe, load_recipe
+from training.config import ProfileLoopConfig, Recipe, load_recipe
 from training.data.feature import TrunkFeatures
 from training.evaluate import caption_queries, corpus_figures
+from training.head import create_heads, finish_heads, finished_heads, start_heads
 from training.loop import FitResult, LoopConfig, MonitorConfig, fit
 from training.material import Material, training_set
 from training.optim import OptimiserConfig
 from training.recipe import RECIPE_FILE, check_folder, save_recipe
 from training.schedule import ScheduleConfig
-from training.start import profile_basis
-from training.tasks.profile import ProfileTask, TrainingSet, as_tensor
+from training.tasks.profile import ProfileTask, as_tensor
 
 HEADS_FILE = "heads.safetensors"
-HEAD = "profile"
-"""Name of the heads in `core.encoders.head`."""
 _logger = logging.getLogger(__name__)
-
-
-def audio_head_options(config: HeadConfig, *, trunk_dimension: int, classes: int) -> dict[str, Any]:
-    """What builds the audio head; goes onto the card."""
-    own = config.model_dump(include={"dimension", "hidden", "power", "dropout", "input_dropout", "input_limit"})
-    return {"trunk_dimension": trunk_dimension, "classes": classes, **own}
-
-
-def text_head_options(config: HeadConfig, *, classes: int, sentence_dimension: int) -> dict[str, Any]:
-    """What builds the text head; goes onto the card."""
-    own = config.model_dump(include={"dimension", "hidden", "temperature", "dropout"})
-    return {"classes": classes, "sentence_dimension": sentence_dimension, **own}
-
-
-def create_heads(
-    config: HeadConfig, *, trunk_dimension: int, class_names: Tensor
-) -> tuple[ProfileAudioHead, ProfileTextHead]:
-    """New heads for sounds and texts, not started yet."""
-    classes, sentence_dimension = class_names.shape
-    audio = audio_head_options(config, trunk_dimension=trunk_dimension, classes=classes)
-    text = text_head_options(config, classes=classes, sentence_dimension=sentence_dimension)
-    return ProfileAudioHead(**audio), ProfileTextHead(**text)
-
-
-def start_heads(
-    audio: ProfileAudioHead, text: ProfileTextHead, data: TrainingSet, class_names: Tensor, dimension: int
-) -> None:
-    """Give new heads their training-free start, from what is learned from."""
-    profiles = torch.cat([data.profiles, data.extra_profiles]).numpy()
-    basis = as_tensor(profile_basis(profiles, dimension))
-    seen = torch.cat([data.embeddings[0], data.logits[0]], dim=1)
-    audio.set_start(basis=basis, mean=seen.mean(dim=0), scale=seen.std(dim=0) + 1e-3)
-    text.set_start(basis=basis, class_names=class_names)
 
 
 def loop_config(config: ProfileLoopConfig) -> LoopConfig:
@@ -120,7 +83,10 @@ def train(recipe: Recipe, material: Material, folder: Path, *, resume: bool = Tr
     _logger.info("training-free start: validation %.4f", validate(audio.eval(), text.eval()))
     # The features lie on the CPU and the heads are small.
     result = fit(task, config=loop_config(recipe.loop), folder=folder, device="cpu", resume=resume)
-    save_weights(folder / HEADS_FILE, task.kept_heads)
+    kept = task.kept_heads.eval()
+    sounds, texts = finish_heads(kept["audio"], kept["text"], data, recipe)
+    _logger.info("finished: validation %.4f", validate(sounds, texts))
+    save_weights(folder / HEADS_FILE, nn.ModuleDict({"audio": sounds, "text": texts}))
     return result
 
 
@@ -131,7 +97,7 @@ def load_run(folder: Path, *, trunk_dimension: int, class_names: Tensor) -> tupl
         KnownError: The folder holds no run, or one of other towers.
     """
     recipe = load_recipe(folder / RECIPE_FILE)
-    heads = create_heads(recipe.head, trunk_dimension=trunk_dimension, class_names=class_names)
+    heads = finished_heads(recipe, trunk_dimension=trunk_dimension, class_names=class_names)
     try:
         state = load_file(folder / HEADS_FILE)
         for prefix, head in zip(("audio.", "text."), heads, strict=True):

@@ -14,8 +14,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from core.encoders.bert import BertConfig, SentenceTower
+from core.encoders.blended_head import BlendedTextHead
 from core.encoders.card import AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE, read_card
 from core.encoders.efficientat import MobileNetEncoder, MobileNetTrunk
+from core.encoders.head import create_text_head
+from core.encoders.profile_head import ProfileTextHead
 from core.encoders.registry import create_encoder
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
 from core.errors import ModelError
@@ -94,10 +97,13 @@ def model_towers(folder: Path) -> tuple[Towers, Tensor]:
         audio_state, text_state = load_file(folder / AUDIO_FILE), load_file(folder / TEXT_FILE)
         trunk.load_state_dict(_under(audio_state, "trunk."))
         text.load_state_dict(_under(text_state, "tower."))
-        class_names = text_state["head.class_names"].float()
+        head = create_text_head(card.architecture.text_head.name, **card.architecture.text_head.options)
+        head.load_state_dict(_under(text_state, "head."))
     except (OSError, RuntimeError, SafetensorError, KeyError) as error:
         raise ModelError(f"The model in {folder} cannot be read: {error!r}.") from error
-    return join_towers(trunk, text, (folder / TOKENIZER_FILE).read_bytes()), class_names
+    if not isinstance(head, ProfileTextHead | BlendedTextHead):
+        raise ModelError(f"The model in {folder} knows no class names.", "Choose one like earshot-base.")
+    return join_towers(trunk, text, (folder / TOKENIZER_FILE).read_bytes()), head.class_names
 
 
 def text_tower_options(tower: SentenceTower) -> dict[str, Any]:

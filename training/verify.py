@@ -17,8 +17,9 @@ from core.encoders.card import VerifiedFit
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.search.query import content_words
-from core.types import FloatArray, IntArray
+from core.types import FloatArray
 from training.calibrate import Examples, fit_logistic, join, lowered, repeated
+from training.cluster import group_means, spherical_means
 from training.data.manifest import Clip
 from training.metrics.retrieval import BoolArray
 
@@ -26,7 +27,6 @@ CONTEST_LEAD = 2.0
 """Of negatives, where known texts are asked. On the validation pairs half of the cases are then clean and 76 % of the
 meant clips stay among the first ten; at 0.5 it is 38 % and 85 %."""
 _LOOKED_AT = 5
-_ROUNDS = 8
 # Words that agree in their beginning count as one: "sneeze", "sneezing". A shorter one than this is whole.
 _SHORTEST_STEM = 4
 _LONGEST_ENDING = 3
@@ -41,25 +41,9 @@ def known_texts(sentences: FloatArray, vectors: FloatArray, *, count: int, seed:
         count: Means at most.
         seed: Draws where they begin.
     """
-    rng = np.random.default_rng(seed)
-    count = min(count, len(sentences))
-    centres = sentences[rng.choice(len(sentences), size=count, replace=False)]
-    for _ in range(_ROUNDS):
-        owner = (sentences @ centres.T).argmax(axis=1)
-        centres, empty = _means(sentences, owner, count)
-        centres[empty] = sentences[rng.choice(len(sentences), size=int(empty.sum()))]
-        centres = centres / np.linalg.norm(centres, axis=1, keepdims=True)
-    owner = (sentences @ centres.T).argmax(axis=1)
-    meant, empty = _means(vectors, owner, count)
+    centres, owner = spherical_means(sentences, count, rng=np.random.default_rng(seed))
+    meant, empty = group_means(vectors, owner, len(centres))
     return KnownTexts(_stored(centres[~empty]), _stored(meant[~empty]))
-
-
-def _means(rows: FloatArray, owner: IntArray, count: int) -> tuple[FloatArray, BoolArray]:
-    """Mean (count, d) of the rows of each owner, and which owners (count,) have none."""
-    sums = np.zeros((count, rows.shape[1]), dtype=np.float32)
-    np.add.at(sums, owner, rows)
-    counts = np.bincount(owner, minlength=count)
-    return np.asarray(sums / np.maximum(counts, 1)[:, None], dtype=np.float32), counts == 0
 
 
 def _stored(values: FloatArray) -> FloatArray:

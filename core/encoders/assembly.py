@@ -1,8 +1,8 @@
 """A dual encoder from its card and files, and the files from a trained one.
 
 `audio.safetensors` holds `trunk.*` and `head.*`, matrices and kernels in float16 and the rest in float32,
-`text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` in float16, and
-`known.safetensors`, where there is one, `sentences` and `vectors` in float16.
+`text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` and, where there is one,
+`example_turn` in float16, and `known.safetensors`, where there is one, `sentences` and `vectors` in float16.
 
 The model that ships runs on a log-mel that is computed once for a whole file, with its norms folded. Every other audio
 encoder of the registry works too, on samples, with its own front-end.
@@ -191,6 +191,7 @@ class DualEncoderParts:
         tokenizer: The content of `tokenizer.json`.
         background: (k, d) embeddings of everyday sounds, of unit length (see `core.encoders.relevance`).
         known: Texts that the calibration asks; None if it does not.
+        example_turn: (d, d) by which examples are turned; None: it follows from the background.
     """
 
     trunk: nn.Module
@@ -200,6 +201,7 @@ class DualEncoderParts:
     tokenizer: bytes
     background: Tensor
     known: KnownTexts | None = None
+    example_turn: Tensor | None = None
 
 
 def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mapping[str, Any]) -> ModelCard:
@@ -221,7 +223,7 @@ def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mappin
         AUDIO_FILE: save(_halved(_state(trunk=parts.trunk, head=parts.audio_head), least_dimensions=2)),
         TEXT_FILE: save(_halved(_state(tower=parts.text_tower, head=parts.text_head))),
         TOKENIZER_FILE: parts.tokenizer,
-        BACKGROUND_FILE: save(_halved({"embeddings": parts.background.detach().cpu().contiguous()})),
+        BACKGROUND_FILE: save(_halved(_background(parts))),
     }
     if parts.known is not None:
         own = {"sentences": parts.known.sentences, "vectors": parts.known.vectors}
@@ -242,6 +244,11 @@ def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mappin
         (folder / name).write_bytes(content)
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def _background(parts: DualEncoderParts) -> dict[str, Tensor]:
+    own = {"embeddings": parts.background, "example_turn": parts.example_turn}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in own.items() if tensor is not None}
 
 
 def _state(**modules: nn.Module) -> dict[str, Tensor]:

@@ -11,12 +11,21 @@ from typing import Any
 
 from torch import nn
 
+from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.encoders.retrieval_head import RetrievalAudioHead, RetrievalTextHead
 from core.errors import ModelError
 
-_AUDIO_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileAudioHead, "retrieval": RetrievalAudioHead}
-_TEXT_HEADS: dict[str, type[nn.Module]] = {"profile": ProfileTextHead, "retrieval": RetrievalTextHead}
+_AUDIO_HEADS: dict[str, type[nn.Module]] = {
+    "profile": ProfileAudioHead,
+    "blended": BlendedAudioHead,
+    "retrieval": RetrievalAudioHead,
+}
+_TEXT_HEADS: dict[str, type[nn.Module]] = {
+    "profile": ProfileTextHead,
+    "blended": BlendedTextHead,
+    "retrieval": RetrievalTextHead,
+}
 
 
 def create_audio_head(name: str, **options: Any) -> nn.Module:

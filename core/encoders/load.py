@@ -2,7 +2,8 @@
 
 A folder holds `card.json` and the files that it lists: `audio.safetensors` (`trunk.*`, `head.*`; float32),
 `text.safetensors` (`tower.*`, `head.*`; float16), `tokenizer.json` and `background.safetensors` (`embeddings`,
-float16). Nothing in it is ever executed. This module does without torch until a half of the encoder is needed.
+and `example_turn` where the model has one; float16). Nothing in it is ever executed. This module does without torch
+until a half of the encoder is needed.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def load_relevance(folder: Path) -> Relevance:
 
     card = read_card(folder)
     try:
-        background = load(read_checked(folder, card, BACKGROUND_FILE))["embeddings"]
+        tensors = load(read_checked(folder, card, BACKGROUND_FILE))
+        background = tensors["embeddings"]
     except (SafetensorError, KeyError) as error:
         raise ModelError(
             f"The model file {folder / BACKGROUND_FILE} holds no background: {error}.", _WAY_OUT
@@ -112,7 +114,16 @@ def load_relevance(folder: Path) -> Relevance:
     if background.ndim != 2 or background.shape[1] != card.dimension or len(background) < 2:
         message = f"The background of {card.id} has the shape {background.shape} and not (sounds, {card.dimension})."
         raise ModelError(message, _WAY_OUT)
-    return Relevance(card.calibration, background.astype("float32"), _known_texts(folder, card))
+    turn = tensors.get("example_turn")
+    if turn is not None and turn.shape != (card.dimension, card.dimension):
+        message = f"The turn of examples of {card.id} has the shape {turn.shape} and not twice {card.dimension}."
+        raise ModelError(message, _WAY_OUT)
+    return Relevance(
+        card.calibration,
+        background.astype("float32"),
+        _known_texts(folder, card),
+        turn=None if turn is None else turn.astype("float32"),
+    )
 
 
 def _known_texts(folder: Path, card: ModelCard) -> KnownTexts | None:

@@ -39,22 +39,31 @@ class Relevance:
         calibration: From the model's card.
         background: (k, d) embeddings of everyday sounds, of unit length; k is 2 or more.
         known: Texts that the model knows; None: a text is judged by score and surprise alone.
+        turn: (d, d) by which the model turns examples; None: it follows from the background.
     """
 
-    def __init__(self, calibration: Calibration, background: FloatArray, known: KnownTexts | None = None) -> None:
+    def __init__(
+        self,
+        calibration: Calibration,
+        background: FloatArray,
+        known: KnownTexts | None = None,
+        turn: FloatArray | None = None,
+    ) -> None:
         if background.ndim != 2 or len(background) < 2:
             raise ValueError(f"a background has the shape (k, d) with k of 2 or more, not {background.shape}")
         self.calibration = calibration
         self.known = known if calibration.verified is not None else None
         self._fits = {"text": calibration.text, "clip": calibration.clip}
         self._background = np.ascontiguousarray(background, dtype=np.float32)
+        self._turn = turn
 
     def example(self, vector: FloatArray) -> FloatArray:
         """What an example clip is compared by: (d,) or (n, d) of unit length -> the same.
 
         Sounds lie in a cone, and in some directions they all differ widely, whatever they are. The background's mean is
-        taken away and such directions count less, so that what is left is what is special about the example. The
-        windows stay as they are stored: all is done on the example's side of the dot product.
+        taken away and such directions count less, so that what is left is what is special about the example. A turn of
+        the model's own lets what only noise, a narrow band or another level changes count less as well. The windows
+        stay as they are stored: all is done on the example's side of the dot product.
         """
         if self.calibration.clip_whitening == 0:
             return vector
@@ -65,7 +74,12 @@ class Relevance:
 
     @cached_property
     def _whitening(self) -> FloatArray:
-        """(d, d) the background's covariance to the power of minus `clip_whitening`, held back where it is small."""
+        """(d, d) the model's own turn, or the background's covariance to the power of minus `clip_whitening`.
+
+        The covariance is held back where it is small: few sounds do not tell small spreads.
+        """
+        if self._turn is not None:
+            return self._turn
         centred = (self._background - self._background.mean(axis=0)).astype(np.float64)
         spreads, directions = np.linalg.eigh(centred.T @ centred / len(centred))
         held = np.maximum(spreads, 0.0) + max(float(spreads.mean()), _LEAST_LENGTH)

@@ -55,7 +55,7 @@ def assess(model: Path, data: Path, console: Console, *, picture: Path | None = 
 
     _negatives(table, embedder, sounds, clips, relevance)
     _claims(table, embedder, sounds, clips, relevance)
-    _moments(table, encoder, clips)
+    _moments(table, encoder, clips, relevance)
 
     examples = example_figures(encoder, sounds, clips, relevance=relevance, without_sources=NOT_TAKES)
     for name, found in {"as it is": examples.found, **examples.changed}.items():
@@ -63,10 +63,10 @@ def assess(model: Path, data: Path, console: Console, *, picture: Path | None = 
     console.print(table)
 
 
-def _moments(table: Table, encoder: DualEncoder, clips: Sequence[Clip]) -> None:
+def _moments(table: Table, encoder: DualEncoder, clips: Sequence[Clip], relevance: Relevance) -> None:
     for kind in KINDS:
         scenes = make_scenes(clips, count=_SCENES, rate_hz=encoder.card.sample_rate_hz, kind=kind)
-        moments = moment_figures(encoder, scenes)
+        moments = moment_figures(encoder, scenes, relevance)
         over = f"{moments.questions} questions, {moments.events:.1f} events a scene"
         for name, share in moments.shares().items():
             table.add_row(f"moments, scenes {kind}: {name}", f"{share:.1%}", over)

@@ -15,7 +15,8 @@ from typing import Literal
 import numpy as np
 
 from core.audio.mono import read_mono
-from core.encoders.protocol import DualEncoder
+from core.encoders.protocol import DualEncoder, TextReading
+from core.encoders.relevance import Relevance
 from core.encoders.windows import plan_windows
 from core.search.focus import find_focus, listen
 from core.types import FloatArray, Span
@@ -184,8 +185,14 @@ def _level(samples: FloatArray) -> float:
     return float(np.sqrt(np.mean(np.square(samples), dtype=np.float64)))
 
 
-def moment_figures(encoder: DualEncoder, scenes: Sequence[Scene]) -> MomentFigures:
-    """Ask each scene for every clip in it by the clip's first caption, as the program does it for a file."""
+def moment_figures(encoder: DualEncoder, scenes: Sequence[Scene], relevance: Relevance) -> MomentFigures:
+    """Ask each scene for every clip in it by the clip's first caption, as the program does it for a file.
+
+    Args:
+        encoder: The model.
+        scenes: With two clips or more each; others are left out.
+        relevance: Its calibration, by which the program judges windows and stretches.
+    """
     rate = encoder.card.sample_rate_hz
     window, hop = round(encoder.card.window_s * rate), round(encoder.card.hop_s * rate)
     asked = [scene for scene in scenes if len(scene.clips) > 1]
@@ -195,29 +202,38 @@ def moment_figures(encoder: DualEncoder, scenes: Sequence[Scene]) -> MomentFigur
         windows = [Span(start / rate, end / rate) for start, end in ranges]
         vectors = encoder.embed_audio([scene.samples[start:end] for start, end in ranges])
         alone = encoder.embed_audio([_cut(scene, span, rate) for span in scene.spans])
-        queries = encoder.embed_text([clip.captions[0] for clip in scene.clips])
+        questions = encoder.read_text([clip.captions[0] for clip in scene.clips])
         # What is heard does not depend on the question: all parts together are the scene.
         hear = functools.cache(lambda part, scene=scene: listen(encoder, _cut(scene, part, rate)))
-        for number, (query, span) in enumerate(zip(queries, scene.spans, strict=True)):
+        for number, span in enumerate(scene.spans):
+            fit = functools.partial(_fit, relevance, questions, number)
+            fits = fit(vectors)
             focus = find_focus(
                 windows,
-                vectors @ query,
+                fits,
                 hear=hear,
-                fit=lambda stretches, query=query: stretches @ query,  # type: ignore[misc]
+                fit=fit,
                 window_s=encoder.card.window_s,
                 duration_s=len(scene.samples) / rate,
             )
             found.append(
                 (
-                    _overlap(windows[int((vectors @ query).argmax())], span),
+                    _overlap(windows[int(fits.argmax())], span),
                     _overlap(focus.span, span),
                     span.start_s <= focus.peak_s <= span.end_s,
                     span.start_s - 1.0 <= focus.start_s <= span.end_s,
-                    int((alone @ query).argmax()) == number,
+                    int(fit(alone).argmax()) == number,
                 )
             )
     stored, shown, peak, onset, by_itself = (float(share) for share in np.mean(found, axis=0))
     return MomentFigures(stored, shown, peak, onset, by_itself, len(found), len(found) / len(asked))
+
+
+def _fit(relevance: Relevance, questions: TextReading, number: int, sounds: FloatArray) -> FloatArray:
+    """Log-odds (m,) of sounds (m, d) for one of the questions."""
+    query = questions.vectors[number]
+    sentence = None if questions.sentences is None else questions.sentences[number]
+    return relevance.log_odds(query, sounds @ query, "text", sentence=sentence, recall=relevance.recall(sounds))
 
 
 def _cut(scene: Scene, span: Span, rate_hz: int) -> FloatArray:

@@ -69,6 +69,10 @@ class ClipReader:
         samples = read_sound(clip, sample_rate_hz=PASST_LOG_MEL.sample_rate_hz)[: self._window_samples]
         if rng is not None:
             samples = change(samples, rng, longest=self._window_samples)
+        return self.frames(samples)
+
+    def frames(self, samples: FloatArray) -> FloatArray:
+        """The first window (t, f) of a sound (n,) at the front-end's rate."""
         frames = fast_log_mel(self._bank, samples)[: self._window_frames]
         return fill_with_silence(frames, self._shortest_frames, PASST_LOG_MEL.silence)
 

@@ -6,7 +6,7 @@ import pytest
 from core.encoders.card import Calibration, LogisticFit
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
-from training.calibrate import Examples, calibration_figures, fit_logistic, lowered, put_to
+from training.calibrate import Examples, calibration_figures, example_turn, fit_logistic, lowered, put_to
 
 
 def drawn(rows: int = 4000, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -77,3 +77,14 @@ def test_that_a_bias_is_lowered_until_enough_matches_are_kept() -> None:
     assert lowered(strict, examples, kept=0.5).bias == pytest.approx(-4.5)
     easy = LogisticFit(score=1.0, surprise=0.0, bias=0.0)
     assert lowered(easy, examples, kept=0.5) == easy
+
+
+def test_that_an_example_is_turned_away_from_what_copies_change_and_what_all_sounds_differ_in() -> None:
+    rng = np.random.default_rng(0)
+    # Sounds differ widely in the first direction; what a copy changes is the second; the rest says what they are.
+    sounds = rng.normal(size=(2000, 4)).astype(np.float32) * np.asarray([3.0, 1.0, 1.0, 1.0], np.float32)
+    copies = sounds + rng.normal(size=(2000, 1)).astype(np.float32) * np.asarray([0, 3.0, 0, 0], np.float32)
+    shares = np.diag(example_turn(sounds, copies, sounds))
+    assert shares[:2].max() < 0.5 * shares[2:].min()
+    untouched = np.diag(example_turn(sounds, sounds, sounds))
+    assert untouched[1:] == pytest.approx(untouched[1:].mean(), rel=0.1)

@@ -41,9 +41,13 @@ _SETTINGS = (
     "head.input_dropout=0.0",
     "head.input_limit=2.0",
     "loop.average=0.5",
-    "head.dimension=32",
+    "head.dimension=64",
     "head.hidden=32",
     "head.dropout=0.0",
+    "blend.centres=8",
+    # An untrained trunk's classes say nothing: all sounds are near.
+    "blend.far=-0.99",
+    "blend.near=-0.98",
     'absurd_queries=["taxes", "taxes taxes"]',
     "outside=[{name: tone, queries: [a tone], title: tone}, {name: hiss, queries: [a hiss], title: hiss}]",
 )
@@ -176,7 +180,7 @@ def test_that_an_exported_run_gives_the_same_vectors_in_the_program(
 ) -> None:
     run = open_run(run_folder, material)
     card, report = export(run, towers, tmp_path)
-    assert card.dimension == 32
+    assert card.dimension == 64
     assert set(report.scorings) > {MODEL}
     encoder = load_dual_encoder(tmp_path, device="cpu")
     clips = material.clips[:6]

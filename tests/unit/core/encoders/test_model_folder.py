@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -126,6 +127,23 @@ def test_that_a_file_of_another_kind_is_refused(model_folder: Path, name: str) -
 def test_that_a_background_of_another_dimension_is_refused(model_folder: Path) -> None:
     _replace_file(model_folder, "background.safetensors", save({"embeddings": torch.zeros(5, 7)}))
     with pytest.raises(ModelError, match="background"):
+        load_relevance(model_folder)
+
+
+def test_that_a_model_brings_its_own_turn_of_examples_or_none(model_folder: Path) -> None:
+    _edit_card(model_folder, lambda card: card["calibration"].update(clip_whitening=0.5))
+    background, turn = torch.nn.functional.normalize(torch.randn(5, 48), dim=1), 2.0 * torch.eye(48)
+    _replace_file(model_folder, "background.safetensors", save({"embeddings": background.half()}))
+    example = background[0].numpy()
+    from_background = load_relevance(model_folder).example(example)
+    tensors = {"embeddings": background.half(), "example_turn": turn.half()}
+    _replace_file(model_folder, "background.safetensors", save(tensors))
+    special = example - background.half().float().mean(dim=0).numpy()
+    found = load_relevance(model_folder).example(example)
+    assert np.allclose(found, special / np.linalg.norm(special), atol=1e-5)
+    assert not np.allclose(found, from_background, atol=1e-3)
+    _replace_file(model_folder, "background.safetensors", save({**tensors, "example_turn": turn[:7].half()}))
+    with pytest.raises(ModelError, match="turn of examples"):
         load_relevance(model_folder)
 
 

@@ -69,6 +69,18 @@ def test_that_an_example_is_compared_by_what_is_special_about_it() -> None:
     np.testing.assert_array_equal(plain.example(example), example)
 
 
+def test_that_a_model_turns_examples_its_own_way_where_it_turns_them_at_all() -> None:
+    rng = np.random.default_rng(0)
+    dimension = BACKGROUND.shape[1]
+    turn = rng.normal(size=(dimension, dimension)).astype(np.float32)
+    calibration = Calibration(text=TEXT, clip=CLIP, clip_whitening=0.5)
+    expected = (QUERY - BACKGROUND.mean(axis=0)) @ turn
+    turned = Relevance(calibration, BACKGROUND, turn=turn).example(QUERY)
+    np.testing.assert_allclose(turned, expected / np.linalg.norm(expected), rtol=1e-4)
+    plain = Relevance(Calibration(text=TEXT, clip=CLIP), BACKGROUND, turn=turn)
+    np.testing.assert_array_equal(plain.example(QUERY), QUERY)
+
+
 def test_that_examples_are_turned_alike_one_by_one_and_together_and_the_mean_stays() -> None:
     relevance = Relevance(Calibration(text=TEXT, clip=CLIP, clip_whitening=0.5), BACKGROUND)
     several = relevance.example(BACKGROUND)

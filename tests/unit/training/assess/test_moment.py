@@ -9,6 +9,9 @@ import numpy as np
 import soundfile
 from made_up_clip import made_up_clip
 
+from core.encoders.card import Calibration, LogisticFit
+from core.encoders.protocol import TextReading
+from core.encoders.relevance import Relevance
 from core.types import FloatArray, Span
 from training.assess.moment import KINDS, Scene, make_scenes, moment_figures
 
@@ -36,8 +39,14 @@ class _PitchEncoder:
     def embed_audio(self, clips: list[FloatArray]) -> FloatArray:
         return self.embed_features(clips)
 
-    def embed_text(self, texts: list[str]) -> FloatArray:
-        return np.asarray([[1.0, 0.0] if text == "up" else [0.0, 1.0] for text in texts], dtype=np.float32)
+    def read_text(self, texts: list[str]) -> TextReading:
+        vectors = [[1.0, 0.0] if text == "up" else [0.0, 1.0] for text in texts]
+        return TextReading(np.asarray(vectors, dtype=np.float32))
+
+
+def by_score() -> Relevance:
+    fit = LogisticFit(score=1.0, surprise=0.0, bias=0.0)
+    return Relevance(Calibration(text=fit, clip=fit), np.eye(2, dtype=np.float32))
 
 
 def test_that_moments_are_judged_by_where_the_clip_was_put() -> None:
@@ -46,11 +55,11 @@ def test_that_moments_are_judged_by_where_the_clip_was_put() -> None:
     samples[30 * RATE : 32 * RATE] = -0.5
     up, down = made_up_clip("0", category="a", caption="up"), made_up_clip("1", category="b", caption="down")
     right = Scene(samples, (up, down), (Span(3, 5), Span(30, 32)))
-    figures = moment_figures(_PitchEncoder(), [right])  # type: ignore[arg-type]
+    figures = moment_figures(_PitchEncoder(), [right], by_score())  # type: ignore[arg-type]
     assert (figures.stored, figures.window, figures.peak, figures.onset) == (1.0, 1.0, 1.0, 1.0)
     assert (figures.alone, figures.questions, figures.events) == (1.0, 2, 2.0)
     wrong = Scene(samples, (up, down), (Span(20, 22), Span(12, 14)))
-    figures = moment_figures(_PitchEncoder(), [wrong])  # type: ignore[arg-type]
+    figures = moment_figures(_PitchEncoder(), [wrong], by_score())  # type: ignore[arg-type]
     assert (figures.window, figures.peak, figures.onset) == (0.0, 0.0, 0.0)
 
 

@@ -1,0 +1,171 @@
+"""Heads that carry a trained score and the one that needs no training in one vector (of the dual encoder).
+
+What was learned from some thousand sounds ranks sounds like them far better than no training does, and sounds unlike
+all of them worse. So a sound and a text each say how far the trained vector is to be trusted, and the dot product of
+what they give is (nearly) a weighted sum of both scores:
+
+    sound: unit(√(1 - w) f T + √w p F)     f its trained vector, p its classes at unit length
+    text:  unit(√(1 - u) g T + √u q F)     g its trained vector, q what it says of the classes, at unit length
+
+w is 0 for a sound near to what was learned from and grows with the distance; u is small, and larger for a text that
+nearly is the name of a class. T and F are the two halves of one map with orthonormal columns, (l + c, d): both scores
+know much of the same, so d numbers hold nearly all of either.
+
+Shape legend: b batch, e what the trunk says, k centres, a the embedding that centres lie among, c AudioSet classes,
+s sentence embedding, l trained vector, d joint embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+
+
+def _way(value: Tensor, low: float, high: float) -> Tensor:
+    """0 up to `low`, 1 from `high` on, straight between."""
+    return ((value - low) / (high - low)).clamp(0.0, 1.0)
+
+
+class _Blend(nn.Module):
+    """The map of both vectors into one."""
+
+    turn: Tensor
+    fixed: Tensor
+
+    def __init__(self, learned: int, classes: int, dimension: int) -> None:
+        super().__init__()
+        self.register_buffer("turn", torch.zeros(learned, dimension))
+        self.register_buffer("fixed", torch.zeros(classes, dimension))
+
+    def set_map(self, joint: Tensor) -> None:
+        """Give the map (l + c, d) of a trained vector and a class profile side by side."""
+        turn, fixed = torch.split(joint, [len(self.turn), len(self.fixed)])
+        self.turn.copy_(turn)
+        self.fixed.copy_(fixed)
+
+    def forward(self, learned: Tensor, profile: Tensor, share: Tensor) -> Tensor:
+        """(b, l), (b, c), and the profile's share (b, 1) -> (b, d) unit length."""
+        return normalize((1.0 - share).sqrt() * learned @ self.turn + share.sqrt() * profile @ self.fixed, dim=-1)
+
+
+class BlendedAudioHead(nn.Module):
+    """The sound's side.
+
+    Args:
+        learned: Options of the trained head, a `ProfileAudioHead`.
+        dimension: d.
+        centres: k; of what was learned from.
+        embedding_dimension: a; what the trunk says begins with the embedding.
+        far: A sound whose largest cosine to a centre is this or less gets the largest share of the untrained score.
+        near: From this cosine on it gets none.
+        most: The largest share, 0 to 1.
+
+    Raises:
+        ValueError: `far` is not below `near`.
+    """
+
+    mean: Tensor
+    centres: Tensor
+
+    def __init__(
+        self,
+        *,
+        learned: Mapping[str, Any],
+        dimension: int,
+        centres: int,
+        embedding_dimension: int,
+        far: float,
+        near: float,
+        most: float,
+    ) -> None:
+        super().__init__()
+        if not far < near:
+            raise ValueError(f"a far sound ({far}) is nearer than a near one ({near})")
+        self.learned = ProfileAudioHead(**learned)
+        self.trunk_dimension = self.learned.trunk_dimension
+        self.dimension = dimension
+        self.far = far
+        self.near = near
+        self.most = most
+        self.register_buffer("mean", torch.zeros(embedding_dimension))
+        self.register_buffer("centres", torch.zeros(centres, embedding_dimension))
+        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension)
+
+    def set_centres(self, mean: Tensor, centres: Tensor) -> None:
+        """Give the mean (a,) of the embeddings that were learned from, and centres (k, a) of them less that mean."""
+        self.mean.copy_(mean)
+        self.centres.copy_(normalize(centres, dim=-1))
+
+    def untrained_share(self, embedding: Tensor) -> Tensor:
+        """(b, e) -> (b, 1), 0 to `most`: how far the untrained score is trusted."""
+        own = normalize(embedding[:, : len(self.mean)] - self.mean, dim=-1)
+        nearest = (own @ self.centres.T).amax(dim=-1, keepdim=True)
+        return self.most * (1.0 - _way(nearest, self.far, self.near))
+
+    def forward(self, embedding: Tensor, logits: Tensor) -> Tensor:
+        """(b, e), (b, c) -> (b, d) unit length."""
+        joined: Tensor = self.blend(
+            self.learned(embedding, logits), self.learned.profile(logits), self.untrained_share(embedding)
+        )
+        return joined
+
+
+class BlendedTextHead(nn.Module):
+    """The text's side.
+
+    Args:
+        learned: Options of the trained head, a `ProfileTextHead`.
+        dimension: d.
+        unnamed: A text whose largest cosine to a class name is this or less gets the least share of the untrained
+            score.
+        named: From this cosine on it gets the largest.
+        least: The least share, 0 to 1.
+        most: The largest.
+
+    Raises:
+        ValueError: `unnamed` is not below `named`.
+    """
+
+    def __init__(
+        self,
+        *,
+        learned: Mapping[str, Any],
+        dimension: int,
+        unnamed: float,
+        named: float,
+        least: float,
+        most: float,
+    ) -> None:
+        super().__init__()
+        if not unnamed < named:
+            raise ValueError(f"a text without a class ({unnamed}) is nearer to one than a text with one ({named})")
+        self.learned = ProfileTextHead(**learned)
+        self.dimension = dimension
+        self.unnamed = unnamed
+        self.named = named
+        self.least = least
+        self.most = most
+        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension)
+
+    @property
+    def class_names(self) -> Tensor:
+        """(c, s) sentence embeddings of the class names."""
+        return self.learned.class_names
+
+    def untrained_share(self, sentence: Tensor) -> Tensor:
+        """(b, s) of unit length -> (b, 1), `least` to `most`: how far the untrained score is trusted."""
+        nearest = (sentence @ self.class_names.T).amax(dim=-1, keepdim=True)
+        return self.least + (self.most - self.least) * _way(nearest, self.unnamed, self.named)
+
+    def forward(self, sentence: Tensor) -> Tensor:
+        """(b, s) -> (b, d) unit length."""
+        sentence = normalize(sentence, dim=-1)
+        profile = normalize(self.learned.profile(sentence), dim=-1)
+        joined: Tensor = self.blend(self.learned(sentence), profile, self.untrained_share(sentence))
+        return joined

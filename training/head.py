@@ -1,0 +1,153 @@
+"""The heads of a run: built by its recipe, started without training, and at the end joined with where they started.
+
+Shape legend: n sounds, q texts, c AudioSet classes, l trained vector, d joint embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead
+from core.encoders.card import ModuleSpec
+from core.encoders.head import create_audio_head, create_text_head
+from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+from core.types import FloatArray
+from training.cluster import spherical_means
+from training.config import BlendConfig, HeadConfig, Recipe
+from training.recipe import RecipeError
+from training.start import profile_basis
+from training.tasks.profile import TrainingSet, as_tensor
+
+_TRAINED, _BLENDED = "profile", "blended"
+"""Names of the heads in `core.encoders.head`."""
+_BATCH = 4096
+# Where the joint map is fitted: texts count more than sounds, of which there are fewer; training sounds are all near,
+# so the untrained score's share that a sound a little way off has is put in.
+_TEXT_WEIGHT = 0.8
+_SOUND_SHARE = 0.3
+
+
+def head_specs(recipe: Recipe, *, trunk_dimension: int, classes: int, sentence: int) -> tuple[ModuleSpec, ModuleSpec]:
+    """What builds a finished run's heads for sounds and texts; goes onto the card."""
+    audio = _audio_options(recipe.head, trunk_dimension=trunk_dimension, classes=classes)
+    text = _text_options(recipe.head, classes=classes, sentence=sentence)
+    if recipe.blend is None:
+        return ModuleSpec(name=_TRAINED, options=audio), ModuleSpec(name=_TRAINED, options=text)
+    blend, dimension = recipe.blend, recipe.head.dimension
+    sounds: dict[str, Any] = blend.model_dump(include={"centres", "embedding_dimension", "far", "near"})
+    texts: dict[str, Any] = blend.model_dump(include={"unnamed", "named"})
+    sounds |= {"learned": audio, "dimension": dimension, "most": blend.sound_most}
+    texts |= {"learned": text, "dimension": dimension, "least": blend.text_least, "most": blend.text_most}
+    return ModuleSpec(name=_BLENDED, options=sounds), ModuleSpec(name=_BLENDED, options=texts)
+
+
+def _audio_options(config: HeadConfig, *, trunk_dimension: int, classes: int) -> dict[str, Any]:
+    own = config.model_dump(include={"dimension", "hidden", "power", "dropout", "input_dropout", "input_limit"})
+    return {"trunk_dimension": trunk_dimension, "classes": classes, **own}
+
+
+def _text_options(config: HeadConfig, *, classes: int, sentence: int) -> dict[str, Any]:
+    own = config.model_dump(include={"dimension", "hidden", "temperature", "dropout"})
+    return {"classes": classes, "sentence_dimension": sentence, **own}
+
+
+def create_heads(
+    config: HeadConfig, *, trunk_dimension: int, class_names: Tensor
+) -> tuple[ProfileAudioHead, ProfileTextHead]:
+    """New heads for sounds and texts, to be trained, not started yet."""
+    classes, sentence = class_names.shape
+    return (
+        ProfileAudioHead(**_audio_options(config, trunk_dimension=trunk_dimension, classes=classes)),
+        ProfileTextHead(**_text_options(config, classes=classes, sentence=sentence)),
+    )
+
+
+def finished_heads(recipe: Recipe, *, trunk_dimension: int, class_names: Tensor) -> tuple[nn.Module, nn.Module]:
+    """Heads like those of a finished run, without its weights."""
+    classes, sentence = class_names.shape
+    audio, text = head_specs(recipe, trunk_dimension=trunk_dimension, classes=classes, sentence=sentence)
+    return create_audio_head(audio.name, **audio.options), create_text_head(text.name, **text.options)
+
+
+def start_heads(
+    audio: ProfileAudioHead, text: ProfileTextHead, data: TrainingSet, class_names: Tensor, dimension: int
+) -> None:
+    """Give new heads their training-free start, from what is learned from."""
+    profiles = torch.cat([data.profiles, data.extra_profiles]).numpy()
+    basis = as_tensor(profile_basis(profiles, dimension))
+    seen = torch.cat([data.embeddings[0], data.logits[0]], dim=1)
+    audio.set_start(basis=basis, mean=seen.mean(dim=0), scale=seen.std(dim=0) + 1e-3)
+    text.set_start(basis=basis, class_names=class_names)
+
+
+@torch.inference_mode()
+def finish_heads(audio: nn.Module, text: nn.Module, data: TrainingSet, recipe: Recipe) -> tuple[nn.Module, nn.Module]:
+    """What a run keeps of its trained heads: the heads themselves or, by the recipe, a blend.
+
+    Raises:
+        RecipeError: There are fewer clips than centres.
+    """
+    if recipe.blend is None:
+        return audio, text
+    trunk_dimension = data.embeddings[0].shape[1]
+    assert isinstance(text, ProfileTextHead)  # `create_heads` has made it.
+    sounds, texts = finished_heads(recipe, trunk_dimension=trunk_dimension, class_names=text.class_names)
+    assert isinstance(sounds, BlendedAudioHead)
+    assert isinstance(texts, BlendedTextHead)
+    sounds.learned.load_state_dict(audio.state_dict())
+    texts.learned.load_state_dict(text.state_dict())
+    sounds.set_centres(*_centres(data.embeddings[0], recipe.blend, seed=recipe.seed))
+    joint = _joint_map(sounds.eval(), texts.eval(), data)
+    sounds.blend.set_map(joint)
+    texts.blend.set_map(joint)
+    return sounds, texts
+
+
+def _centres(embeddings: Tensor, blend: BlendConfig, *, seed: int) -> tuple[Tensor, Tensor]:
+    if len(embeddings) < blend.centres:
+        raise RecipeError(f"{len(embeddings)} clips have no {blend.centres} centres.", "Set blend.centres lower.")
+    own = embeddings[:, : blend.embedding_dimension]
+    mean = own.mean(dim=0)
+    centres, _ = spherical_means(normalize(own - mean, dim=-1).numpy(), blend.centres, rng=np.random.default_rng(seed))
+    return mean, as_tensor(centres)
+
+
+def _joint_map(sounds: BlendedAudioHead, texts: BlendedTextHead, data: TrainingSet) -> Tensor:
+    """The d directions in which what is learned from differs most, orthonormal: (l + c, d)."""
+
+    def heard() -> Iterator[Tensor]:
+        for embedding, logits in zip(
+            torch.split(data.embeddings[0], _BATCH), torch.split(data.logits[0], _BATCH), strict=True
+        ):
+            share = torch.full((len(logits), 1), _SOUND_SHARE)
+            yield _side_by_side(sounds.learned(embedding, logits), sounds.learned.profile(logits), share)
+
+    def read() -> Iterator[Tensor]:
+        for sentences in torch.split(torch.cat([data.sentences, data.extra_sentences]), _BATCH):
+            own = normalize(sentences, dim=-1)
+            profile = normalize(texts.learned.profile(own), dim=-1)
+            yield _side_by_side(texts.learned(own), profile, texts.untrained_share(own))
+
+    moment = (1.0 - _TEXT_WEIGHT) * _second_moment(heard()) + _TEXT_WEIGHT * _second_moment(read())
+    _, directions = np.linalg.eigh(moment)
+    kept = directions[:, ::-1][:, : sounds.dimension]
+    return as_tensor(np.ascontiguousarray(kept, dtype=np.float32))
+
+
+def _side_by_side(learned: Tensor, profile: Tensor, share: Tensor) -> Tensor:
+    return torch.cat([(1.0 - share).sqrt() * learned, share.sqrt() * profile], dim=-1)
+
+
+def _second_moment(parts: Iterator[Tensor]) -> FloatArray:
+    """Mean outer product of all rows."""
+    total, count = np.zeros(()), 0
+    for part in parts:
+        rows = part.numpy().astype(np.float64)
+        total, count = total + rows.T @ rows, count + len(rows)
+    return np.asarray(total / count)

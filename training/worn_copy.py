@@ -1,0 +1,87 @@
+"""Copies of sounds as they come back from the world: softer, duller, with a little hiss.
+
+What a copy changes in a sound's vector says nothing about what the sound is (see `training.calibrate.example_turn`).
+
+Shape legend: n samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import soxr
+import torch
+from rich.progress import track
+
+from core.audio.frontend import PASST_LOG_MEL
+from core.encoders.efficientat import MobileNetTrunk
+from core.encoders.folded import FoldedMobileNet
+from core.types import FloatArray
+from training.config import TrunkConfig
+from training.data.feature import ClipReader, TrunkFeatures
+from training.data.manifest import Clip
+from training.data.sound import read_sound
+
+_RATE_HZ = PASST_LOG_MEL.sample_rate_hz
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 16_000, 26_000
+_HISS_DB = (-38.0, -22.0)
+_LEVEL_DB = (-20.0, 0.0)
+Change = Callable[[FloatArray, np.random.Generator], FloatArray]
+"""Samples (n,) and where chance comes from -> changed samples."""
+
+
+def hissing(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """With white noise 22 to 38 dB below the sound."""
+    level = float(np.sqrt(np.mean(np.square(samples)))) * _gain(_HISS_DB, rng)
+    return np.asarray(samples + level * rng.standard_normal(len(samples)), dtype=np.float32)
+
+
+def dull(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Without what a rate of 16 to 26 kHz cannot hold."""
+    rate_hz = int(rng.integers(_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ + 1))
+    return np.asarray(soxr.resample(soxr.resample(samples, _RATE_HZ, rate_hz), rate_hz, _RATE_HZ), dtype=np.float32)
+
+
+def soft(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Up to 20 dB softer."""
+    return np.asarray(samples * np.float32(_gain(_LEVEL_DB, rng)), dtype=np.float32)
+
+
+def worn(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """All of it together."""
+    return hissing(dull(soft(samples, rng), rng), rng)
+
+
+def _gain(decibels: tuple[float, float], rng: np.random.Generator) -> float:
+    """A factor of the amplitude, drawn evenly between two levels."""
+    return float(10 ** (rng.uniform(*decibels) / 20))
+
+
+CHANGES: tuple[Change, ...] = (hissing, dull, soft, worn)
+
+
+def worn_copies(
+    clips: Sequence[Clip], *, trunk: MobileNetTrunk, config: TrunkConfig, rng: np.random.Generator
+) -> TrunkFeatures:
+    """What the trunk makes of one copy of every clip, the changes taking turns.
+
+    Args:
+        clips: Of which copies are made.
+        trunk: In evaluation mode, on the CPU.
+        config: How clips are read.
+        rng: Where chance comes from.
+
+    Raises:
+        UnusableFileError: A clip cannot be read.
+    """
+    read, run = ClipReader(config), FoldedMobileNet(trunk)
+    longest = round(config.window_s * _RATE_HZ)
+    embeddings: list[FloatArray] = []
+    logits: list[FloatArray] = []
+    for number, clip in enumerate(track(clips, description="copies of sounds", transient=True)):
+        copy = CHANGES[number % len(CHANGES)](read_sound(clip, sample_rate_hz=_RATE_HZ)[:longest], rng)
+        embedding, logit = run(torch.from_numpy(read.frames(copy))[None])
+        embeddings.append(embedding.numpy())
+        logits.append(logit.numpy())
+    return TrunkFeatures(np.concatenate(embeddings), np.concatenate(logits))

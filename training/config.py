@@ -114,7 +114,7 @@ class BlendConfig(_Part):
     embedding_dimension: int = Field(default=384, ge=1)
     far: float = Field(default=0.35, ge=-1, le=1)
     near: float = Field(default=0.75, ge=-1, le=1)
-    sound_most: float = Field(default=0.4, ge=0, le=1)
+    sound_most: float = Field(default=0.5, ge=0, le=1)
     unnamed: float = Field(default=0.55, ge=-1, le=1)
     named: float = Field(default=0.75, ge=-1, le=1)
     text_least: float = Field(default=0.05, ge=0, le=1)

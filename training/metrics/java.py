@@ -18,6 +18,7 @@ import tempfile
 import textwrap
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +138,10 @@ def meteor(
         finally:
             watch.cancel()
             process.kill()
+            assert process.stdin is not None
+            with suppress(OSError):
+                # What a program that has broken off did not take may still lie in the pipe.
+                process.stdin.close()
     return CaptionScore(corpus, CaptionScore.mean_of(sentences).sentences)
 
 

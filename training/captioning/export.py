@@ -37,7 +37,7 @@ from training.captioning.evaluate import (
     template_captions,
     write_captions,
 )
-from training.captioning.material import CaptionMaterial, hearing_head
+from training.captioning.material import CaptionMaterial, shipped_head
 from training.captioning.order_judge import fit_on_validation
 from training.checkpoint import write_whole
 from training.data.licence import data_sources
@@ -250,7 +250,7 @@ def _card_fields(task: CaptioningTask, contents: Mapping[str, bytes], memory: Ca
         ],
         "architecture": {
             "trunk": {"name": recipe.audio.encoder, "options": recipe.audio.options},
-            "audio_head": hearing_head()[0].model_dump(),
+            "audio_head": shipped_head()[0].model_dump(),
             "decoder": {"name": recipe.decoder.name, "options": decoder_options(recipe, material)},
             "memory": None if memory is None else {"name": "known-sounds", "options": memory.sizes},
         },

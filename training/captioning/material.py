@@ -18,7 +18,6 @@ from core.captioning.tokenizer import normalise_caption, split_words
 from core.captioning.vocabulary import Vocabulary
 from core.captioning.writer import place_clips, takes_summaries
 from core.config import RESOURCES
-from core.encoders.blended_head import BlendedAudioHead
 from core.encoders.card import AUDIO_FILE, ModuleSpec, read_card
 from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.head import create_audio_head
@@ -99,7 +98,7 @@ def gather(
         recipe: Says what.
         places: Where everything lies.
         scenes: Make the scenes that the recipe learns from, which only training needs.
-        head: Of a captioner that is finished; None: a prefixed decoder gets `hearing_head`.
+        head: Of a captioner that is finished; None: a prefixed decoder gets that of the search model that ships.
 
     Raises:
         KnownError: Something is missing or damaged.
@@ -110,12 +109,11 @@ def gather(
     if recipe.decoder.name == "prefixed-transformer":
         shipped = shipped_head()[1]
         _check_head(shipped, encoder, stretches=stretches)
-        if head is None:
-            head = hearing_head()[1]
+    head = shipped if head is None else head
     cache, listener = ArrayCache(places.cache), Listener(encoder, recipe.audio)
     heard = hear_clips(clips, listener, cache)
     sounds = with_clips(heard, encoder, head, stretches=stretches)
-    placed = with_clips(heard, encoder, shipped, stretches=stretches).clip
+    placed = sounds.clip if head is shipped else with_clips(heard, encoder, shipped, stretches=stretches).clip
     learned = _learned(recipe, clips, embeddings_of(sounds, encoder))
     made = None
     if recipe.scenes.count and scenes:
@@ -226,21 +224,6 @@ def shipped_head() -> tuple[ModuleSpec, nn.Module]:
         {name.removeprefix("head."): value.float() for name, value in state.items() if name.startswith("head.")}
     )
     return spec, head.eval().requires_grad_(False)
-
-
-def hearing_head() -> tuple[ModuleSpec, nn.Module]:
-    """What a captioner hears with, and what builds it: the shipped audio head, but its trained part alone.
-
-    A captioner asks which of the sounds that it knows is most like a new one, and the classes that the search model's
-    blend adds are much the same for all sounds of a kind.
-
-    Raises:
-        ModelError: There is no such model.
-    """
-    spec, head = shipped_head()
-    if isinstance(head, BlendedAudioHead):
-        return ModuleSpec.model_validate({"name": "profile", "options": spec.options["learned"]}), head.learned
-    return spec, head
 
 
 def _check_head(head: nn.Module, encoder: nn.Module, *, stretches: int) -> None:

@@ -17,7 +17,7 @@ from training.captioning.command import open_captioner, order_figures, print_ord
 from training.captioning.config import CaptioningRecipe
 from training.captioning.export import export
 from training.captioning.material import gather
-from training.captioning.run import build, measure, open_run, train
+from training.captioning.run import HEAD_FILE, build, measure, open_run, train
 from training.checkpoint import LOG_FILE
 from training.data.manifest import read_manifest
 from training.perturb import PAPER
@@ -92,7 +92,13 @@ def test_that_a_recipe_learns_to_describe(name: str, more: tuple[str, ...], plac
 
 def test_that_an_export_is_opened_and_measured(places: Places, tmp_path: Path) -> None:
     run_recipe("earshot-captioner", places, *SCENES, 'held_out.recipe=""')
-    task = open_run(places.runs / "earshot-captioner", places)
+    folder = places.runs / "earshot-captioner"
+    noted = (folder / HEAD_FILE).read_text("utf-8")
+    (folder / HEAD_FILE).write_text("another search model's", "utf-8")
+    with pytest.raises(RecipeError, match="another search model"):
+        open_run(folder, places)
+    (folder / HEAD_FILE).write_text(noted, "utf-8")
+    task = open_run(folder, places)
     card, report = export(task, [f"Class {number}" for number in range(527)], tmp_path / "model", places)
     clips = [clip for clip in read_manifest(places.data) if clip.split == "test"]
     # It remembers the clips that it learned from, and hears as the search model does.

@@ -1,15 +1,17 @@
 """Runs of captioning recipes: trained, opened again, measured.
 
 A run's folder holds `recipe.yaml` (with every default and override), what `training.loop.fit` keeps there, and
-`figures.json`: the test split's figures.
+`figures.json`: the test split's figures; `head.sha256` says by which audio head the decoder learned to hear.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
+from safetensors.torch import save
 
 from training.captioning.config import CaptioningRecipe
 from training.captioning.evaluate import SentenceModel, references, retrieval_by_loss
@@ -30,6 +32,7 @@ from training.retrieval.material import data_name
 from training.tasks.captioning import CaptioningTask
 
 FIGURES_FILE = "figures.json"
+HEAD_FILE = "head.sha256"
 _ASKED_CAPTIONS = 1
 
 
@@ -56,6 +59,7 @@ def open_run(folder: Path, places: Places, *, material: CaptionMaterial | None =
     if not isinstance(recipe, CaptioningRecipe):
         raise RecipeError(f"{folder} holds no run of a captioning recipe.")
     task = build(recipe, places, material=material)
+    _check_head(task, folder)
     load_weights(folder / BEST_FILE, task.module)
     task.module.eval()
     return task
@@ -78,13 +82,33 @@ def train(
     if resume:
         check_folder(recipe, folder)
     task = build(recipe, places)
+    if resume:
+        _check_head(task, folder)
     if rank() == 0:
         save_recipe(recipe, folder)
+        write_whole(folder / HEAD_FILE, _head_digest(task).encode())
     result = fit(task, config=recipe.loop, folder=folder, device=device, resume=resume, show=show)
     if rank() == 0:
         figures = {"data": data_name(recipe.data, places), **measure(task, places)}
         write_whole(folder / FIGURES_FILE, (json.dumps(figures, indent=2) + "\n").encode())
     return task, result
+
+
+def _head_digest(task: CaptioningTask) -> str:
+    """SHA-256 of the head that the decoder hears by; empty where there is none."""
+    head = task.material.head
+    return "" if head is None else hashlib.sha256(save(head.state_dict())).hexdigest()
+
+
+def _check_head(task: CaptioningTask, folder: Path) -> None:
+    """A decoder understands one head's embeddings alone; runs of before this was noted down are believed.
+
+    Raises:
+        RecipeError: The search model that ships is not the one that the run was trained beside.
+    """
+    noted = folder / HEAD_FILE
+    if noted.exists() and noted.read_text("utf-8") != _head_digest(task):
+        raise RecipeError(f"The run in {folder} was trained beside another search model.", "Train it again.")
 
 
 def measure(

@@ -27,12 +27,21 @@ def _why_no_corpus() -> str | None:
     return f"no corpus of real sounds at {folder} (EARSHOT_SHARED names its parent folder)"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to the processes in the order below, and not those of few tests last: these take the longest."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = _why_no_corpus()
     if reason is not None:
         for item in items:
             if item.get_closest_marker("corpus"):
                 item.add_marker(pytest.mark.skip(reason=reason))
+    # Long files first, so that no process waits in the end for another that has just begun with one.
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,9 @@ def official_name(own: str) -> str:
     return ".".join(["features", str(int(index) + 1), "block", str(layers.index(name)), *inner, *tail])
 
 
-def drawn_encoder(width: float) -> MobileNetEncoder:
+def drawn_encoder(width: float, **options: Any) -> MobileNetEncoder:
     """EfficientAT with drawn parameters, in evaluation mode."""
-    encoder = MobileNetEncoder(width=width)
+    encoder = MobileNetEncoder(width=width, **options)
     names = {official_name(own): tuple(value.shape) for own, value in encoder.trunk.state_dict().items()}
     encoder.load_official({name: draw_parameter(name, shape) for name, shape in names.items()})
     return encoder.eval()

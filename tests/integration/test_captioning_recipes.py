@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,7 @@ SMALL = (
     "loop.optimiser.weight_decay=0",
 )
 SCENES = ("scenes.count=12", "scenes.an_epoch=8", "scenes.batch=4", "scenes.judged=8")
+SHIPS = (*SCENES, 'held_out.recipe=""')
 FRESH = ('audio.checkpoint=""', "audio.encoder=cnn10")
 
 
@@ -56,14 +59,34 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     return Places(write_small_set(folder / "sounds"), folder, folder / "cache", folder / "runs")
 
 
-def run_recipe(name: str, places: Places, *more: str) -> tuple[CaptioningRecipe, Path, dict[str, float]]:
-    """Train a shrunken recipe; also what a fresh decoder reaches."""
-    recipe = load_any(recipe_path(name), [*SMALL, *more])
-    assert isinstance(recipe, CaptioningRecipe)
-    before = build(recipe, places).validate()
-    folder = places.runs / name
-    train(recipe, places, folder, device="cpu", show=False)
-    return recipe, folder, before
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A shrunken recipe, the folder in which it was trained, and what a fresh decoder reaches."""
+
+    recipe: CaptioningRecipe
+    folder: Path
+    before: dict[str, float]
+
+
+Trained = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def trained(places: Places) -> Trained:
+    """Call it to have a recipe trained, each once."""
+    runs: dict[tuple[str, ...], Run] = {}
+
+    def get(name: str, *more: str) -> Run:
+        if (name, *more) not in runs:
+            recipe = load_any(recipe_path(name), [*SMALL, *more])
+            assert isinstance(recipe, CaptioningRecipe)
+            before = build(recipe, places).validate()
+            folder = places.runs / name
+            train(recipe, places, folder, device="cpu", show=False)
+            runs[name, *more] = Run(recipe, folder, before)
+        return runs[name, *more]
+
+    return get
 
 
 @pytest.mark.parametrize(
@@ -73,26 +96,25 @@ def run_recipe(name: str, places: Places, *more: str) -> tuple[CaptioningRecipe,
         ("labbe/audiocaps", FRESH),
         ("small/labbe", ()),
         ("small/labbe-scenes", SCENES),
-        ("earshot-captioner", (*SCENES, 'held_out.recipe=""')),
+        ("earshot-captioner", SHIPS),
     ],
 )
-def test_that_a_recipe_learns_to_describe(name: str, more: tuple[str, ...], places: Places) -> None:
-    recipe, folder, before = run_recipe(name, places, *more)
-    with (folder / LOG_FILE).open(encoding="utf-8") as file:
+def test_that_a_recipe_learns_to_describe(name: str, more: tuple[str, ...], places: Places, trained: Trained) -> None:
+    run = trained(name, *more)
+    with (run.folder / LOG_FILE).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert float(rows[-1]["loss"]) < 0.8 * float(rows[0]["loss"])
-    task = open_run(folder, places)
-    assert task.validate()["cross_entropy"] < 0.7 * before["cross_entropy"]
+    task = open_run(run.folder, places)
+    assert task.validate()["cross_entropy"] < 0.7 * run.before["cross_entropy"]
     figures = measure(task, places)
     assert {"cider_d", "rouge_l", "sbert_sim", "recall_at_1", "a2t_recall_at_1", "a2t_unscaled_recall_at_1"} <= set(
         figures
     )
-    assert (set(PAPER) & set(figures) != set()) == (recipe.scenes.count > 0)
+    assert (set(PAPER) & set(figures) != set()) == (run.recipe.scenes.count > 0)
 
 
-def test_that_an_export_is_opened_and_measured(places: Places, tmp_path: Path) -> None:
-    run_recipe("earshot-captioner", places, *SCENES, 'held_out.recipe=""')
-    folder = places.runs / "earshot-captioner"
+def test_that_an_export_is_opened_and_measured(places: Places, trained: Trained, tmp_path: Path) -> None:
+    folder = trained("earshot-captioner", *SHIPS).folder
     noted = (folder / HEAD_FILE).read_text("utf-8")
     (folder / HEAD_FILE).write_text("another search model's", "utf-8")
     with pytest.raises(RecipeError, match="another search model"):
@@ -135,10 +157,10 @@ def test_that_a_prefix_that_the_search_model_cannot_make_is_refused(change: str,
         gather(recipe, places)
 
 
-def test_that_order_is_judged_in_two_ways(places: Places) -> None:
-    run_recipe("earshot-captioner", places, *SCENES, 'held_out.recipe=""')
+def test_that_order_is_judged_in_two_ways(places: Places, trained: Trained) -> None:
+    run = trained("earshot-captioner", *SHIPS)
     torch.manual_seed(0)
-    found = order_figures(open_captioner(places.runs / "earshot-captioner", places), top=4)
+    found = order_figures(open_captioner(run.folder, places), top=4)
     assert len(found) == 2
     for figures in found.values():
         assert all(0 <= accuracy.share <= 1 for accuracy in figures.accuracies.values())

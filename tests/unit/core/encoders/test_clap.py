@@ -176,7 +176,7 @@ def test_that_a_stopped_import_leaves_nothing_behind_and_a_name_is_taken_once(ch
 def test_that_an_import_calibrates_on_known_kinds():
     rng = np.random.default_rng(0)
     kinds = [f"kind {number}" for number in range(10) for _ in range(3)]
-    centres = {kind: rng.standard_normal(16) for kind in set(kinds)}
+    centres = {kind: rng.standard_normal(16) for kind in dict.fromkeys(kinds)}
     vectors = np.stack([centres[kind] + 0.3 * rng.standard_normal(16) for kind in kinds])
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     samples = tuple(Sample(Path(f"{number}.wav"), kind, (kind,)) for number, kind in enumerate(kinds))

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
+import torch
 from pydantic import ValidationError
+from small_model import drawn_encoder
 
 from core.captioning.card import OrderFit
+from core.captioning.vocabulary import Vocabulary
 from core.encoders.card import Calibration, LogisticFit, VerifiedFit
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
+from training.captioning.material import CaptionMaterial, SceneSet, shipped_head, with_clips
 from training.captioning.order import (
+    AFTER,
+    BEFORE,
+    LOUD,
+    LOUDER,
+    SOFT,
+    WHOLE,
     CutScenes,
     OrderedLoss,
     OrderWitness,
+    cut_scenes,
     loud_and_soft,
     pause_db,
     quietest_near,
@@ -23,7 +37,12 @@ from training.captioning.order import (
 )
 from training.captioning.order_fit import fit_order
 from training.captioning.relation import SEQUENCE, join
+from training.captioning.scene import Scene, compose
+from training.captioning.sound import Listener, hear_clips, hear_scenes
+from training.data.cache import ArrayCache
+from training.data.dataset import Clip
 from training.perturb import PAPER, Contrast, accuracies, contrasts
+from training.retrieval.config import AudioPart
 
 RATE_HZ = 8000
 KINDS = 6
@@ -65,6 +84,43 @@ def test_that_louder_and_softer_moments_are_told_apart() -> None:
     assert [round(len(part) / RATE_HZ * 10) for part in (loud, louder, softer)] == [5, 7, 10]
     assert (loud.min(), louder.min(), softer.max()) == (1.0, 1.0, pytest.approx(0.1))
     assert all(len(part) for part in loud_and_soft(np.ones(1, dtype=np.float32), RATE_HZ))
+
+
+def test_that_a_scene_is_heard_in_its_parts(tmp_path: Path) -> None:
+    """A low tone and then a high one; and a low knock in front of the high tone."""
+    encoder, head = drawn_encoder(0.4, taps=(2, 5, 9, 11, 14), mel_summary=True), shipped_head()[1]
+    listener, cache = Listener(encoder, AudioPart(shortest_s=1.0)), ArrayCache(tmp_path / "cache")
+    time_s = np.arange(3 * listener.rate_hz // 2) / listener.rate_hz
+    low, high = (np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in (300, 4000))
+    clips = tuple(
+        Clip(name, tmp_path / f"{name}.wav", (f"A {name}",), "valid", 1.5) for name in ("low", "high", "knock")
+    )
+    for clip, sound in zip(clips, (low, high, np.where(time_s < 0.5, low, 0.0)), strict=True):
+        soundfile.write(clip.path, 0.5 * sound, listener.rate_hz)
+    scenes = (Scene(0, 1, "sequence", 7), Scene(2, 1, "superposition", 7))
+    made = SceneSet(scenes, with_clips(hear_scenes(scenes, clips, listener, cache), encoder, head, stretches=0))
+    alone = with_clips(hear_clips(clips, listener, cache), encoder, head, stretches=0)
+    material = CaptionMaterial(clips, alone, np.arange(3), Vocabulary(()), None, encoder, head)
+    cut = cut_scenes(made, material, listener)
+
+    assert cut.sounds[WHOLE] is made.sounds
+    assert alone.clip is not None
+    like_low_or_high = cut.placed[0] @ alone.clip[:2, : cut.placed.shape[2]].numpy().T
+    assert like_low_or_high[[BEFORE, AFTER]].argmax(axis=1).tolist() == [0, 1]
+    # The cut leaves nothing out, but for a part's last, unfinished frame; silence lies between two sounds in a row.
+    whole, before, after = (cut.sounds[part].frames.counts for part in (WHOLE, BEFORE, AFTER))
+    assert (abs(before + after - whole) <= 1).all()
+    assert cut.change[0, 2] == pytest.approx(3.0)
+    assert cut.change[1, 2] < 2.0
+    behind, knock = (listener.read(clip.path) for clip in clips[1:])
+    samples = compose(knock, behind, scenes[1], sample_rate_hz=listener.rate_hz)
+    for part, own in zip((LOUD, LOUDER, SOFT), loud_and_soft(samples, listener.rate_hz), strict=True):
+        summary = torch.from_numpy(listener(own)[0])
+        with torch.inference_mode():
+            classes = encoder.trunk.classifier(summary[:, : encoder.dimension])
+            placed = head(summary, classes)
+        assert cut.placed[1, part] == pytest.approx(placed[0].numpy(), abs=1e-3)
+        assert cut.tagged[1, part] == pytest.approx(classes[0].sigmoid().numpy(), abs=1e-3)
 
 
 class _Scenes:

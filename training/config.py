@@ -95,6 +95,26 @@ class HeadConfig(_Part):
     input_limit: float = Field(default=0.0, ge=0)
 
 
+class TimbreConfig(_Part):
+    """Numbers of the embedding for what a sound sounds like (`core.encoders.timbre`).
+
+    Attributes:
+        inputs: Ranges [first, end) of what the trunk's summary holds that are looked at.
+        dimension: How many numbers.
+        share: Of the embedding's squared length.
+    """
+
+    inputs: tuple[tuple[int, int], ...] = Field(min_length=1)
+    dimension: int = Field(ge=1)
+    share: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> TimbreConfig:
+        if not all(0 <= first < end for first, end in self.inputs):
+            raise ValueError("a range of inputs begins at 0 or later and holds something")
+        return self
+
+
 class BlendConfig(_Part):
     """How far the heads are trusted and how far the score that needs no training (`core.encoders.blended_head`).
 
@@ -108,6 +128,7 @@ class BlendConfig(_Part):
         named: Cosine of one that gets the largest.
         text_least: The least share on the text's side.
         text_most: The largest.
+        timbre: None: texts and sounds share all numbers of the embedding.
     """
 
     centres: int = Field(default=256, ge=1)
@@ -119,6 +140,7 @@ class BlendConfig(_Part):
     named: float = Field(default=0.75, ge=-1, le=1)
     text_least: float = Field(default=0.05, ge=0, le=1)
     text_most: float = Field(default=0.25, ge=0, le=1)
+    timbre: TimbreConfig | None = None
 
     @model_validator(mode="after")
     def _is_in_order(self) -> BlendConfig:

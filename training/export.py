@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,6 @@ from torch import nn
 
 from core.encoders.assembly import DualEncoderParts, save_dual_encoder
 from core.encoders.card import Calibration, ModelCard
-from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
@@ -40,11 +40,10 @@ from training.start import one_vector_scores, text_profile, training_free_scores
 from training.tasks.profile import as_tensor
 from training.tower import TEXT_TOWER, Towers, text_tower_options
 from training.verify import CONTEST_LEAD, fit_verified, known_texts, names_of_nothing
-from training.worn_copy import worn_copies
 
 _TRAIN = "python -m training train earshot-base --out RUN && python -m training export RUN --model MODEL"
-_COPIES = 1500
-"""Worn copies from which is learned what an example's recording does to it; more find no more other takes."""
+_LEAD_TEMPERATURE = 0.05
+"""Of scores between trained vectors; chosen on the corpus' validation split."""
 _EVALUATE = "python -m training evaluate MODEL"
 
 
@@ -111,16 +110,22 @@ class TrainedRun:
         captions = dict.fromkeys(text for row in self.material.learned for text in self.material.clips[row].captions)
         read = self.read(list(captions))
         assert read.sentences is not None
-        return known_texts(read.sentences, read.vectors, count=self.recipe.data.known_texts, seed=self.recipe.seed)
+        timbre = None if self.recipe.blend is None else self.recipe.blend.timbre
+        # What a sound keeps for its timbre is missing in its scores for texts.
+        scale = 1.0 if timbre is None else math.sqrt(1.0 - timbre.share)
+        return known_texts(
+            read.sentences,
+            read.vectors,
+            count=self.recipe.data.known_texts,
+            seed=self.recipe.seed,
+            temperature=_LEAD_TEMPERATURE * scale,
+        )
 
-    def example_turn(self, trunk: MobileNetTrunk) -> FloatArray:
+    def example_turn(self) -> FloatArray:
         """What examples are turned by, from all that was learned from and worn copies of some of it."""
-        rng = np.random.default_rng(self.recipe.seed)
-        clips = [self.material.clips[row] for row in self.material.learned]
-        rows = np.sort(rng.choice(len(clips), size=min(_COPIES, len(clips)), replace=False))
-        copies = worn_copies([clips[row] for row in rows], trunk=trunk, config=self.recipe.trunk, rng=rng)
-        sounds = self.sounds(clips)
-        return example_turn(sounds, embed_features(self.audio_head, copies), sounds[rows])
+        originals, copies = (embed_features(self.audio_head, seen) for seen in self.material.worn_pairs())
+        learned = self.material.features.take(self.material.learned)
+        return example_turn(embed_features(self.audio_head, learned), copies, originals)
 
     def calibrated(self, background: FloatArray, known: KnownTexts, turn: FloatArray) -> Calibration:
         """Fitted on the validation split and every other absurd query."""
@@ -192,7 +197,7 @@ def export(run: TrainedRun, towers: Towers, folder: Path) -> tuple[ModelCard, Re
     """Calibrate, measure and write a model folder."""
     background = run.background()
     known = run.known_texts()
-    turn = run.example_turn(towers.trunk)
+    turn = run.example_turn()
     calibration = run.calibrated(background, known, turn)
     report = run.report(Relevance(calibration, background, known, turn=turn))
     parts = DualEncoderParts(

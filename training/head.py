@@ -1,6 +1,6 @@
 """The heads of a run: built by its recipe, started without training, and at the end joined with where they started.
 
-Shape legend: n sounds, q texts, c AudioSet classes, l trained vector, d joint embedding.
+Shape legend: n sounds, q texts, c AudioSet classes, l trained vector, j both scores' part of the embedding.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead
 from core.encoders.card import ModuleSpec
 from core.encoders.head import create_audio_head, create_text_head
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+from core.encoders.timbre import TimbreHead
 from core.types import FloatArray
 from training.cluster import spherical_means
 from training.config import BlendConfig, HeadConfig, Recipe
+from training.data.feature import TrunkFeatures
 from training.recipe import RecipeError
 from training.start import profile_basis
 from training.tasks.profile import TrainingSet, as_tensor
+from training.timbre import timbre_map
 
 _TRAINED, _BLENDED = "profile", "blended"
 """Names of the heads in `core.encoders.head`."""
@@ -34,7 +37,11 @@ _SOUND_SHARE = 0.3
 
 
 def head_specs(recipe: Recipe, *, trunk_dimension: int, classes: int, sentence: int) -> tuple[ModuleSpec, ModuleSpec]:
-    """What builds a finished run's heads for sounds and texts; goes onto the card."""
+    """What builds a finished run's heads for sounds and texts; goes onto the card.
+
+    Raises:
+        RecipeError: The timbre's inputs are not there, or it leaves nothing for texts.
+    """
     audio = _audio_options(recipe.head, trunk_dimension=trunk_dimension, classes=classes)
     text = _text_options(recipe.head, classes=classes, sentence=sentence)
     if recipe.blend is None:
@@ -44,6 +51,15 @@ def head_specs(recipe: Recipe, *, trunk_dimension: int, classes: int, sentence: 
     texts: dict[str, Any] = blend.model_dump(include={"unnamed", "named"})
     sounds |= {"learned": audio, "dimension": dimension, "most": blend.sound_most}
     texts |= {"learned": text, "dimension": dimension, "least": blend.text_least, "most": blend.text_most}
+    if blend.timbre is not None:
+        if max(end for _, end in blend.timbre.inputs) > trunk_dimension or blend.timbre.dimension >= dimension:
+            raise RecipeError(
+                f"A timbre of {blend.timbre.dimension} numbers from {blend.timbre.inputs} does not fit a trunk of "
+                f"{trunk_dimension} and an embedding of {dimension}.",
+                "Set blend.timbre to other ranges of inputs, or to fewer numbers.",
+            )
+        sounds["timbre"] = blend.timbre.model_dump(mode="json")
+        texts["timbre"] = blend.timbre.dimension
     return ModuleSpec(name=_BLENDED, options=sounds), ModuleSpec(name=_BLENDED, options=texts)
 
 
@@ -87,11 +103,25 @@ def start_heads(
 
 
 @torch.inference_mode()
-def finish_heads(audio: nn.Module, text: nn.Module, data: TrainingSet, recipe: Recipe) -> tuple[nn.Module, nn.Module]:
+def finish_heads(
+    audio: nn.Module,
+    text: nn.Module,
+    data: TrainingSet,
+    recipe: Recipe,
+    *,
+    worn: tuple[TrunkFeatures, TrunkFeatures],
+) -> tuple[nn.Module, nn.Module]:
     """What a run keeps of its trained heads: the heads themselves or, by the recipe, a blend.
 
+    Args:
+        audio: Trained, for sounds.
+        text: Trained, for texts.
+        data: What was learned from.
+        recipe: The run's.
+        worn: Some of what was learned from as it is, and worn copies of it.
+
     Raises:
-        RecipeError: There are fewer clips than centres.
+        RecipeError: There are fewer clips than centres, or the timbre does not fit.
     """
     if recipe.blend is None:
         return audio, text
@@ -103,6 +133,8 @@ def finish_heads(audio: nn.Module, text: nn.Module, data: TrainingSet, recipe: R
     sounds.learned.load_state_dict(audio.state_dict())
     texts.learned.load_state_dict(text.state_dict())
     sounds.set_centres(*_centres(data.embeddings[0], recipe.blend, seed=recipe.seed))
+    if sounds.timbre is not None:
+        _set_timbre(sounds.timbre, data.embeddings[0], worn)
     joint = _joint_map(sounds.eval(), texts.eval(), data)
     sounds.blend.set_map(joint)
     texts.blend.set_map(joint)
@@ -118,8 +150,15 @@ def _centres(embeddings: Tensor, blend: BlendConfig, *, seed: int) -> tuple[Tens
     return mean, as_tensor(centres)
 
 
+def _set_timbre(timbre: TimbreHead, embeddings: Tensor, worn: tuple[TrunkFeatures, TrunkFeatures]) -> None:
+    timbre.set_inputs(mean=embeddings.mean(dim=0), scale=embeddings.std(dim=0) + 1e-3)
+    originals, copies = (timbre.seen(as_tensor(features.embedding)).numpy() for features in worn)
+    weight, bias = timbre_map(timbre.seen(embeddings).numpy(), originals, copies, dimension=timbre.dimension)
+    timbre.set_map(weight=as_tensor(weight), bias=as_tensor(bias))
+
+
 def _joint_map(sounds: BlendedAudioHead, texts: BlendedTextHead, data: TrainingSet) -> Tensor:
-    """The d directions in which what is learned from differs most, orthonormal: (l + c, d)."""
+    """The j directions in which what is learned from differs most, orthonormal: (l + c, j)."""
 
     def heard() -> Iterator[Tensor]:
         for embedding, logits in zip(
@@ -136,7 +175,9 @@ def _joint_map(sounds: BlendedAudioHead, texts: BlendedTextHead, data: TrainingS
 
     moment = (1.0 - _TEXT_WEIGHT) * _second_moment(heard()) + _TEXT_WEIGHT * _second_moment(read())
     _, directions = np.linalg.eigh(moment)
-    kept = directions[:, ::-1][:, : sounds.dimension]
+    kept = directions[:, ::-1][:, : sounds.blend.turn.shape[1]]
+    # An eigenvector's sign is nobody's choice: the same data give the same map.
+    kept = kept * np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
     return as_tensor(np.ascontiguousarray(kept, dtype=np.float32))
 
 

@@ -24,7 +24,10 @@ from training.data.unheard import unheard_texts
 from training.start import read_captions, read_class_names, text_profile
 from training.tasks.profile import TrainingSet, as_tensor
 from training.tower import Towers
+from training.worn_copy import worn_copies
 
+_COPIES = 1500
+"""Worn copies from which is learned what a recording does to a sound; more find no more other takes."""
 _logger = logging.getLogger(__name__)
 
 
@@ -56,6 +59,8 @@ class Material:
         features: Of all clips, as they are.
         learned: Numbers of the clips that are learned from.
         views: Features of the clips that are learned from, in other views.
+        worn: Numbers of some clips that are learned from.
+        copies: Features of a worn copy of each of them.
         sentences: Embeds texts.
         class_names: (c, s).
         names: c names of classes.
@@ -67,6 +72,8 @@ class Material:
     features: TrunkFeatures
     learned: tuple[int, ...]
     views: tuple[TrunkFeatures, ...]
+    worn: tuple[int, ...]
+    copies: TrunkFeatures
     sentences: SentenceCache
     class_names: Tensor
     names: tuple[str, ...]
@@ -78,6 +85,12 @@ class Material:
         return [
             row for row, clip in enumerate(self.clips) if clip.split == split and clip.source not in without_sources
         ]
+
+    def worn_pairs(self) -> tuple[TrunkFeatures, TrunkFeatures]:
+        """Clips that are learned from as they are, and their worn copies."""
+        learned = frozenset(self.learned)
+        kept = [place for place, row in enumerate(self.worn) if row in learned]
+        return self.features.take([self.worn[place] for place in kept]), self.copies.take(kept)
 
 
 def gather(recipe: Recipe, places: Places, towers: Towers) -> Material:
@@ -108,6 +121,16 @@ def gather(recipe: Recipe, places: Places, towers: Towers) -> Material:
         )
         for view in range(1, recipe.trunk.views + 1)
     )
+    drawn = np.random.default_rng(recipe.seed).choice(learned, size=min(_COPIES, len(learned)), replace=False)
+    worn = tuple(sorted(drawn.tolist()))
+    copies = worn_copies(
+        [clips[row] for row in worn],
+        trunk=towers.trunk,
+        trunk_digest=towers.trunk_digest,
+        config=recipe.trunk,
+        cache=cache,
+        seed=recipe.seed,
+    )
     sentences = SentenceCache(
         towers.text, SentenceTokenizer(towers.tokenizer), tower_digest=towers.text_digest, cache=cache
     )
@@ -120,6 +143,8 @@ def gather(recipe: Recipe, places: Places, towers: Towers) -> Material:
         features,
         learned,
         views,
+        worn,
+        copies,
         sentences,
         class_names,
         tuple(names),

@@ -84,7 +84,7 @@ def train(recipe: Recipe, material: Material, folder: Path, *, resume: bool = Tr
     # The features lie on the CPU and the heads are small.
     result = fit(task, config=loop_config(recipe.loop), folder=folder, device="cpu", resume=resume)
     kept = task.kept_heads.eval()
-    sounds, texts = finish_heads(kept["audio"], kept["text"], data, recipe)
+    sounds, texts = finish_heads(kept["audio"], kept["text"], data, recipe, worn=material.worn_pairs())
     _logger.info("finished: validation %.4f", validate(sounds, texts))
     save_weights(folder / HEADS_FILE, nn.ModuleDict({"audio": sounds, "text": texts}))
     return result

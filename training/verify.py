@@ -32,7 +32,7 @@ _SHORTEST_STEM = 4
 _LONGEST_ENDING = 3
 
 
-def known_texts(sentences: FloatArray, vectors: FloatArray, *, count: int, seed: int) -> KnownTexts:
+def known_texts(sentences: FloatArray, vectors: FloatArray, *, count: int, seed: int, temperature: float) -> KnownTexts:
     """Means of captions that read alike, by k-means over their sentences, as they will be stored.
 
     Args:
@@ -40,10 +40,11 @@ def known_texts(sentences: FloatArray, vectors: FloatArray, *, count: int, seed:
         vectors: (t, d) of the same captions.
         count: Means at most.
         seed: Draws where they begin.
+        temperature: Of the soft maximum of their scores.
     """
     centres, owner = spherical_means(sentences, count, rng=np.random.default_rng(seed))
     meant, empty = group_means(vectors, owner, len(centres))
-    return KnownTexts(_stored(centres[~empty]), _stored(meant[~empty]))
+    return KnownTexts(_stored(centres[~empty]), _stored(meant[~empty]), temperature=temperature)
 
 
 def _stored(values: FloatArray) -> FloatArray:
@@ -110,7 +111,7 @@ def fit_verified(
     # What is kept is counted in the order that the fit itself gives.
     odds = evidence @ np.asarray([fit.score, fit.surprise], dtype=np.float32)
     fit = lowered(fit, _examples(odds, evidence, counts=fits), kept=kept)
-    return VerifiedFit(lead=fit.score, echo=fit.surprise, bias=fit.bias)
+    return VerifiedFit(lead=fit.score, echo=fit.surprise, bias=fit.bias, temperature=known.temperature)
 
 
 def _evidence(known: KnownTexts, texts: TextReading, clips: FloatArray) -> tuple[FloatArray, FloatArray]:

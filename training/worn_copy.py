@@ -1,6 +1,7 @@
 """Copies of sounds as they come back from the world: softer, duller, with a little hiss.
 
-What a copy changes in a sound's vector says nothing about what the sound is (see `training.calibrate.example_turn`).
+What a copy changes in a sound's vector says nothing about what the sound is (see `training.calibrate.example_turn` and
+`training.timbre`).
 
 Shape legend: n samples.
 """
@@ -19,7 +20,8 @@ from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.folded import FoldedMobileNet
 from core.types import FloatArray
 from training.config import TrunkConfig
-from training.data.feature import ClipReader, TrunkFeatures
+from training.data.cache import ArrayCache, content_key, file_digest
+from training.data.feature import ClipReader, TrunkFeatures, trunk_settings
 from training.data.manifest import Clip
 from training.data.sound import read_sound
 
@@ -62,26 +64,49 @@ CHANGES: tuple[Change, ...] = (hissing, dull, soft, worn)
 
 
 def worn_copies(
-    clips: Sequence[Clip], *, trunk: MobileNetTrunk, config: TrunkConfig, rng: np.random.Generator
+    clips: Sequence[Clip],
+    *,
+    trunk: MobileNetTrunk,
+    trunk_digest: str,
+    config: TrunkConfig,
+    cache: ArrayCache,
+    seed: int,
 ) -> TrunkFeatures:
     """What the trunk makes of one copy of every clip, the changes taking turns.
 
     Args:
         clips: Of which copies are made.
         trunk: In evaluation mode, on the CPU.
+        trunk_digest: Of its weights; part of the cache's key.
         config: How clips are read.
-        rng: Where chance comes from.
+        cache: Where the features are kept.
+        seed: Where chance comes from.
 
     Raises:
         UnusableFileError: A clip cannot be read.
     """
     read, run = ClipReader(config), FoldedMobileNet(trunk)
     longest = round(config.window_s * _RATE_HZ)
-    embeddings: list[FloatArray] = []
-    logits: list[FloatArray] = []
-    for number, clip in enumerate(track(clips, description="copies of sounds", transient=True)):
-        copy = CHANGES[number % len(CHANGES)](read_sound(clip, sample_rate_hz=_RATE_HZ)[:longest], rng)
-        embedding, logit = run(torch.from_numpy(read.frames(copy))[None])
-        embeddings.append(embedding.numpy())
-        logits.append(logit.numpy())
-    return TrunkFeatures(np.concatenate(embeddings), np.concatenate(logits))
+
+    def compute() -> dict[str, FloatArray]:
+        rng = np.random.default_rng(seed)
+        embeddings: list[FloatArray] = []
+        logits: list[FloatArray] = []
+        for number, clip in enumerate(track(clips, description="copies of sounds", transient=True)):
+            copy = CHANGES[number % len(CHANGES)](read_sound(clip, sample_rate_hz=_RATE_HZ)[:longest], rng)
+            embedding, logit = run(torch.from_numpy(read.frames(copy))[None])
+            embeddings.append(embedding.numpy())
+            logits.append(logit.numpy())
+        return {"embedding": np.concatenate(embeddings), "logits": np.concatenate(logits)}
+
+    key = content_key(
+        kind="worn copies",
+        files=[file_digest(clip.path) for clip in clips],
+        hiss_db=_HISS_DB,
+        level_db=_LEVEL_DB,
+        rates_hz=(_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ),
+        seed=seed,
+        **trunk_settings(trunk, trunk_digest, config),
+    )
+    kept = cache.get(key, compute)
+    return TrunkFeatures(kept["embedding"], kept["logits"])

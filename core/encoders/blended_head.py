@@ -8,23 +8,28 @@ what they give is (nearly) a weighted sum of both scores:
     text:  unit(√(1 - u) g T + √u q F)     g its trained vector, q what it says of the classes, at unit length
 
 w is 0 for a sound near to what was learned from and grows with the distance; u is small, and larger for a text that
-nearly is the name of a class. T and F are the two halves of one map with orthonormal columns, (l + c, d): both scores
-know much of the same, so d numbers hold nearly all of either.
+nearly is the name of a class. T and F are the two halves of one map with orthonormal columns, (l + c, j): both scores
+know much of the same, so j numbers hold nearly all of either.
+
+A head may keep t numbers of the embedding for the sound's timbre (`core.encoders.timbre`), d = j + t. Texts are zero
+there, so the order of sounds for a text does not depend on it; two sounds are compared by it as well.
 
 Shape legend: b batch, e what the trunk says, k centres, a the embedding that centres lie among, c AudioSet classes,
-s sentence embedding, l trained vector, d joint embedding.
+s sentence embedding, l trained vector, j both scores' numbers, t timbre, d embedding.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
+from core.encoders.timbre import TimbreHead
 
 
 def _way(value: Tensor, low: float, high: float) -> Tensor:
@@ -44,13 +49,13 @@ class _Blend(nn.Module):
         self.register_buffer("fixed", torch.zeros(classes, dimension))
 
     def set_map(self, joint: Tensor) -> None:
-        """Give the map (l + c, d) of a trained vector and a class profile side by side."""
+        """Give the map (l + c, j) of a trained vector and a class profile side by side."""
         turn, fixed = torch.split(joint, [len(self.turn), len(self.fixed)])
         self.turn.copy_(turn)
         self.fixed.copy_(fixed)
 
     def forward(self, learned: Tensor, profile: Tensor, share: Tensor) -> Tensor:
-        """(b, l), (b, c), and the profile's share (b, 1) -> (b, d) unit length."""
+        """(b, l), (b, c), and the profile's share (b, 1) -> (b, j) unit length."""
         return normalize((1.0 - share).sqrt() * learned @ self.turn + share.sqrt() * profile @ self.fixed, dim=-1)
 
 
@@ -65,6 +70,7 @@ class BlendedAudioHead(nn.Module):
         far: A sound whose largest cosine to a centre is this or less gets the largest share of the untrained score.
         near: From this cosine on it gets none.
         most: The largest share, 0 to 1.
+        timbre: Options of a `TimbreHead`; None: all d numbers are for both scores.
 
     Raises:
         ValueError: `far` is not below `near`.
@@ -83,6 +89,7 @@ class BlendedAudioHead(nn.Module):
         far: float,
         near: float,
         most: float,
+        timbre: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not far < near:
@@ -95,7 +102,9 @@ class BlendedAudioHead(nn.Module):
         self.most = most
         self.register_buffer("mean", torch.zeros(embedding_dimension))
         self.register_buffer("centres", torch.zeros(centres, embedding_dimension))
-        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension)
+        self.timbre = None if timbre is None else TimbreHead(**timbre)
+        joint = dimension - (0 if self.timbre is None else self.timbre.dimension)
+        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], joint)
 
     def set_centres(self, mean: Tensor, centres: Tensor) -> None:
         """Give the mean (a,) of the embeddings that were learned from, and centres (k, a) of them less that mean."""
@@ -113,7 +122,10 @@ class BlendedAudioHead(nn.Module):
         joined: Tensor = self.blend(
             self.learned(embedding, logits), self.learned.profile(logits), self.untrained_share(embedding)
         )
-        return joined
+        if self.timbre is None:
+            return joined
+        share = self.timbre.share
+        return torch.cat([math.sqrt(1.0 - share) * joined, math.sqrt(share) * self.timbre(embedding)], dim=-1)
 
 
 class BlendedTextHead(nn.Module):
@@ -127,6 +139,7 @@ class BlendedTextHead(nn.Module):
         named: From this cosine on it gets the largest.
         least: The least share, 0 to 1.
         most: The largest.
+        timbre: t, of which a text says nothing.
 
     Raises:
         ValueError: `unnamed` is not below `named`.
@@ -141,6 +154,7 @@ class BlendedTextHead(nn.Module):
         named: float,
         least: float,
         most: float,
+        timbre: int = 0,
     ) -> None:
         super().__init__()
         if not unnamed < named:
@@ -151,7 +165,8 @@ class BlendedTextHead(nn.Module):
         self.named = named
         self.least = least
         self.most = most
-        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension)
+        self.timbre = timbre
+        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension - timbre)
 
     @property
     def class_names(self) -> Tensor:
@@ -168,4 +183,4 @@ class BlendedTextHead(nn.Module):
         sentence = normalize(sentence, dim=-1)
         profile = normalize(self.learned.profile(sentence), dim=-1)
         joined: Tensor = self.blend(self.learned(sentence), profile, self.untrained_share(sentence))
-        return joined
+        return pad(joined, (0, self.timbre))

@@ -89,11 +89,16 @@ class LogisticFit(_Part):
 
 
 class VerifiedFit(_Part):
-    """Log-odds of a match = `lead` * l + `echo` * e + `bias` (see `core.encoders.known_text`)."""
+    """Log-odds of a match = `lead` * l + `echo` * e + `bias` (see `core.encoders.known_text`).
+
+    Attributes:
+        temperature: Of the soft maximum that the lead is told from; models differ in how large their scores are.
+    """
 
     lead: float = Field(ge=0)
     echo: float = Field(ge=0)
     bias: float
+    temperature: float = Field(default=0.05, gt=0)
 
 
 class Calibration(_Part):

@@ -17,8 +17,7 @@ import numpy as np
 
 from core.types import FloatArray
 
-# Temperatures of cosines, chosen on the corpus' validation split.
-_LEAD_TEMPERATURE = 0.05
+# Of the sentences' cosines; chosen on the corpus' validation split.
 _ECHO_TEMPERATURE = 0.05
 
 # BLAS takes a product of so many steps on one thread; a threaded one is slow on busy cores.
@@ -47,16 +46,18 @@ class KnownTexts:
     Args:
         sentences: (k, w) their sentence embeddings, of unit length.
         vectors: (k, d) their embeddings; of unit length or, for means, shorter.
+        temperature: Of the soft maximum, in the scale of the model's scores (see `core.encoders.card.VerifiedFit`).
 
     Raises:
         ValueError: The shapes do not belong together, or there is no text.
     """
 
-    def __init__(self, sentences: FloatArray, vectors: FloatArray) -> None:
+    def __init__(self, sentences: FloatArray, vectors: FloatArray, *, temperature: float = 0.05) -> None:
         if sentences.ndim != 2 or vectors.ndim != 2 or not len(sentences) or len(sentences) != len(vectors):
             raise ValueError(f"known texts have the shapes (k, w) and (k, d), not {sentences.shape}, {vectors.shape}")
         self.sentences = np.ascontiguousarray(sentences, dtype=np.float32)
         self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self.temperature = temperature
         self._parts = _in_parts(self.vectors)
 
     def recall(self, sounds: FloatArray) -> Recall:
@@ -69,8 +70,8 @@ class KnownTexts:
         for start in range(0, len(sounds), _SOUNDS_HELD):
             scores = self._scores(sounds[start : start + _SOUNDS_HELD])
             highest = scores.max(axis=1)
-            spread = np.exp((scores - highest[:, None]) / _LEAD_TEMPERATURE).mean(axis=1)
-            level[start : start + _SOUNDS_HELD] = highest + _LEAD_TEMPERATURE * np.log(spread)
+            spread = np.exp((scores - highest[:, None]) / self.temperature).mean(axis=1)
+            level[start : start + _SOUNDS_HELD] = highest + self.temperature * np.log(spread)
         return level
 
     def _scores(self, sounds: FloatArray) -> FloatArray:

@@ -134,7 +134,7 @@ def _known_texts(folder: Path, card: ModelCard) -> KnownTexts | None:
         return None
     try:
         tensors = load(read_checked(folder, card, KNOWN_FILE))
-        known = KnownTexts(tensors["sentences"], tensors["vectors"])
+        known = KnownTexts(tensors["sentences"], tensors["vectors"], temperature=card.calibration.verified.temperature)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"The model file {folder / KNOWN_FILE} holds no texts: {error}.", _WAY_OUT) from error
     if known.vectors.shape[1] != card.dimension:

@@ -77,6 +77,17 @@ class ClipReader:
         return fill_with_silence(frames, self._shortest_frames, PASST_LOG_MEL.silence)
 
 
+def trunk_settings(trunk: MobileNetTrunk, digest: str, config: TrunkConfig) -> dict[str, object]:
+    """What a clip's features depend on besides the clip, as part of a cache's key."""
+    return {
+        "trunk": digest,
+        "taps": sorted(trunk.taps),
+        **({"mel_summary": True} if trunk.mel_summary else {}),
+        "window_s": config.window_s,
+        "shortest_s": config.shortest_s,
+    }
+
+
 def trunk_features(
     clips: Sequence[Clip],
     *,
@@ -97,14 +108,7 @@ def trunk_features(
         view: 0: as it is; else the number of a view, drawn anew for each number and clip.
     """
     read, run = ClipReader(config), FoldedMobileNet(trunk)
-    settings = {
-        "trunk": trunk_digest,
-        "taps": sorted(trunk.taps),
-        **({"mel_summary": True} if trunk.mel_summary else {}),
-        "window_s": config.window_s,
-        "shortest_s": config.shortest_s,
-        "view": view,
-    }
+    settings = {**trunk_settings(trunk, trunk_digest, config), "view": view}
     shards = [clips[begin : begin + _CLIPS_IN_SHARD] for begin in range(0, len(clips), _CLIPS_IN_SHARD)]
     parts: list[dict[str, FloatArray]] = []
     for shard in track(shards, description=f"sounds, view {view}", transient=True):

@@ -48,6 +48,8 @@ _SETTINGS = (
     # An untrained trunk's classes say nothing: all sounds are near.
     "blend.far=-0.99",
     "blend.near=-0.98",
+    # Block 9 and the log-mel.
+    "blend.timbre={inputs: [[384, 896], [1408, 1792]], dimension: 8, share: 0.2}",
     'absurd_queries=["taxes", "taxes taxes"]',
     "outside=[{name: tone, queries: [a tone], title: tone}, {name: hiss, queries: [a hiss], title: hiss}]",
 )

@@ -14,21 +14,31 @@ _WHOLE = _LEARNED + _CLASSES
 _MOST, _LEAST, _NAMED = 0.9, 0.05, 0.25
 
 
-def audio_head(*, dimension: int = _WHOLE) -> BlendedAudioHead:
+_TIMBRE = {"inputs": [[1, 2], [4, 6]], "dimension": 2, "share": 0.36}
+
+
+def audio_head(*, dimension: int = _WHOLE, timbre: dict[str, object] | None = None) -> BlendedAudioHead:
     torch.manual_seed(0)
     learned = {"trunk_dimension": _TRUNK, "classes": _CLASSES, "dimension": _LEARNED, "hidden": 8}
     head = BlendedAudioHead(
-        learned=learned, dimension=dimension, centres=2, embedding_dimension=3, far=0.2, near=0.8, most=_MOST
+        learned=learned,
+        dimension=dimension,
+        centres=2,
+        embedding_dimension=3,
+        far=0.2,
+        near=0.8,
+        most=_MOST,
+        timbre=timbre,
     )
     head.set_centres(torch.ones(3), torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))
     return head.eval()
 
 
-def text_head(*, dimension: int = _WHOLE) -> BlendedTextHead:
+def text_head(*, dimension: int = _WHOLE, timbre: int = 0) -> BlendedTextHead:
     torch.manual_seed(1)
     learned = {"classes": _CLASSES, "sentence_dimension": _SENTENCE, "dimension": _LEARNED, "hidden": 8}
     head = BlendedTextHead(
-        learned=learned, dimension=dimension, unnamed=0.5, named=0.9, least=_LEAST, most=_NAMED
+        learned=learned, dimension=dimension, unnamed=0.5, named=0.9, least=_LEAST, most=_NAMED, timbre=timbre
     ).eval()
     basis = torch.randn(_CLASSES, _LEARNED)
     head.learned.set_start(basis=basis, class_names=torch.eye(_CLASSES)[:, :_SENTENCE] + 0.01)
@@ -90,6 +100,31 @@ def test_that_embeddings_have_unit_length_in_fewer_dimensions_too() -> None:
     assert texts.shape == (3, 7)
     torch.testing.assert_close(sounds.norm(dim=1), torch.ones(4))
     torch.testing.assert_close(texts.norm(dim=1), torch.ones(3))
+
+
+def test_that_a_timbre_is_heard_between_sounds_and_leaves_the_order_for_a_text_alone() -> None:
+    plain, text = audio_head(dimension=7), text_head(dimension=7)
+    told, asked = audio_head(dimension=9, timbre=_TIMBRE), text_head(dimension=9, timbre=2)
+    joint = torch.linalg.qr(torch.randn(_WHOLE, 7)).Q
+    for head in (plain, text, told, asked):
+        head.blend.set_map(joint)
+    assert told.timbre is not None
+    told.timbre.set_inputs(mean=torch.arange(6.0), scale=torch.full((6,), 2.0))
+    told.timbre.set_map(weight=torch.randn(3, 2), bias=torch.randn(2))
+    heard, logits = torch.randn(5, _TRUNK), torch.randn(5, _CLASSES)
+    read = normalize(torch.randn(3, _SENTENCE), dim=-1)
+    with torch.inference_mode():
+        sounds, texts = told(heard, logits), asked(read)
+        torch.testing.assert_close(texts @ sounds.T, 0.8 * text(read) @ plain(heard, logits).T)
+        seen = ((heard[:, [1, 4, 5]] - torch.tensor([1.0, 4.0, 5.0])) / 2).clamp(-2, 2)
+        own = normalize(seen @ told.timbre.weight + told.timbre.bias, dim=-1)
+        both = 0.64 * plain(heard, logits) @ plain(heard, logits).T + 0.36 * own @ own.T
+    torch.testing.assert_close(sounds @ sounds.T, both)
+
+
+def test_that_a_timbre_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="hold something"):
+        audio_head(dimension=9, timbre={**_TIMBRE, "inputs": [[3, 3]]})
 
 
 def test_that_bounds_in_the_wrong_order_are_refused() -> None:

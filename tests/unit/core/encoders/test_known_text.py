@@ -27,6 +27,12 @@ def test_that_the_level_is_a_soft_maximum_of_all_texts() -> None:
     assert recall.level[1] == pytest.approx(1.0 - 0.05 * np.log(3), abs=1e-3)
 
 
+def test_that_a_model_of_smaller_scores_is_judged_alike_at_a_lower_temperature() -> None:
+    sounds = np.asarray([[0.5, 0.4, 0.3], [0.9, 0.2, 0.1]], dtype=np.float32)
+    softer = KnownTexts(SENTENCES, 0.5 * VECTORS, temperature=0.025)
+    np.testing.assert_allclose(softer.level(sounds), 0.5 * KNOWN.level(sounds), rtol=1e-5)
+
+
 def test_that_the_echo_is_the_score_of_texts_that_read_alike() -> None:
     sounds = np.asarray([[0.9, 0.1, 0.0]], dtype=np.float32)
     recall = KNOWN.recall(sounds)

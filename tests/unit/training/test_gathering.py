@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from training.distributed import gather_batch, gather_rows, is_distributed
 from training.losses import Batch, NtXent, create_loss
 
+pytestmark = pytest.mark.slow
 ROWS = 7
 FIRST = 4  # of them on process 0, the rest on process 1
 LOSSES = ("nt-xent", "triplet-sum", "triplet-weighted", "sigmoid", "info-nce")

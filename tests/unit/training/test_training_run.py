@@ -24,6 +24,7 @@ from training.measure import MODEL
 from training.run import LOG_FILE, train
 from training.tower import Towers, join_towers, round_as_stored
 
+pytestmark = pytest.mark.slow
 _RATE_HZ = 32000
 _KINDS = ("tone", "hiss", "clicks")
 _WORDS = ("a", "low", "high", "tone", "hiss", "clicks", "sounds", "taxes", "class", "rumble")

@@ -14,7 +14,7 @@ from torch import nn
 
 from core.encoders.assembly import DualEncoderParts, save_dual_encoder
 from core.encoders.card import Calibration, ModelCard
-from core.encoders.known_text import KnownTexts
+from core.encoders.known_text import LEAD_TEMPERATURE, KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
@@ -42,8 +42,6 @@ from training.tower import TEXT_TOWER, Towers, text_tower_options
 from training.verify import CONTEST_LEAD, fit_verified, known_texts, names_of_nothing
 
 _TRAIN = "python -m training train earshot-base --out RUN && python -m training export RUN --model MODEL"
-_LEAD_TEMPERATURE = 0.05
-"""Of scores between trained vectors; chosen on the corpus' validation split."""
 _EVALUATE = "python -m training evaluate MODEL"
 
 
@@ -118,7 +116,7 @@ class TrainedRun:
             read.vectors,
             count=self.recipe.data.known_texts,
             seed=self.recipe.seed,
-            temperature=_LEAD_TEMPERATURE * scale,
+            temperature=LEAD_TEMPERATURE * scale,
         )
 
     def example_turn(self) -> FloatArray:

@@ -9,10 +9,10 @@ Shape legend: n samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import numpy as np
 import soxr
-import torch
 from rich.progress import track
 
 from core.audio.frontend import PASST_LOG_MEL
@@ -21,7 +21,7 @@ from core.encoders.folded import FoldedMobileNet
 from core.types import FloatArray
 from training.config import TrunkConfig
 from training.data.cache import ArrayCache, content_key, file_digest
-from training.data.feature import ClipReader, TrunkFeatures, trunk_settings
+from training.data.feature import ClipReader, TrunkFeatures, run_each, trunk_settings
 from training.data.manifest import Clip
 from training.data.sound import read_sound
 
@@ -90,14 +90,10 @@ def worn_copies(
 
     def compute() -> dict[str, FloatArray]:
         rng = np.random.default_rng(seed)
-        embeddings: list[FloatArray] = []
-        logits: list[FloatArray] = []
-        for number, clip in enumerate(track(clips, description="copies of sounds", transient=True)):
-            copy = CHANGES[number % len(CHANGES)](read_sound(clip, sample_rate_hz=_RATE_HZ)[:longest], rng)
-            embedding, logit = run(torch.from_numpy(read.frames(copy))[None])
-            embeddings.append(embedding.numpy())
-            logits.append(logit.numpy())
-        return {"embedding": np.concatenate(embeddings), "logits": np.concatenate(logits)}
+        sounds = (read_sound(clip, sample_rate_hz=_RATE_HZ)[:longest] for clip in clips)
+        changed = (change(sound, rng) for change, sound in zip(cycle(CHANGES), sounds, strict=False))
+        shown = track(changed, total=len(clips), description="copies of sounds", transient=True)
+        return run_each((read.frames(copy) for copy in shown), run)
 
     key = content_key(
         kind="worn copies",

@@ -93,6 +93,7 @@ class VerifiedFit(_Part):
 
     Attributes:
         temperature: Of the soft maximum that the lead is told from; models differ in how large their scores are.
+            What is given is what models had that do not say it.
     """
 
     lead: float = Field(ge=0)

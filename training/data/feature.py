@@ -6,7 +6,7 @@ Shape legend: n clips or texts, e trunk embedding, c classes, s sentence embeddi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,12 +124,17 @@ def trunk_features(
 def _run_shard(
     shard: Sequence[Clip], digests: Sequence[str], read: ClipReader, run: FoldedMobileNet, view: int
 ) -> dict[str, FloatArray]:
+    # A clip's view depends on its content and the view's number, not on its neighbours.
+    rngs = (np.random.default_rng([int(digest[:15], 16), view]) if view else None for digest in digests)
+    return run_each((read(clip, rng) for clip, rng in zip(shard, rngs, strict=True)), run)
+
+
+def run_each(windows: Iterable[FloatArray], run: FoldedMobileNet) -> dict[str, FloatArray]:
+    """What the trunk makes of log-mel windows (t, f), one by one: the fields of `TrunkFeatures` by name."""
     embeddings: list[FloatArray] = []
     logits: list[FloatArray] = []
-    for clip, digest in zip(shard, digests, strict=True):
-        # A clip's view depends on its content and the view's number, not on its neighbours.
-        rng = np.random.default_rng([int(digest[:15], 16), view]) if view else None
-        embedding, logit = run(torch.from_numpy(read(clip, rng))[None])
+    for window in windows:
+        embedding, logit = run(torch.from_numpy(window)[None])
         embeddings.append(embedding.numpy())
         logits.append(logit.numpy())
     return {"embedding": np.concatenate(embeddings), "logits": np.concatenate(logits)}

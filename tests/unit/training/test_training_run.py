@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,8 +228,20 @@ def test_that_features_come_from_the_cache_the_second_time(
         raise AssertionError("computed again")
 
     monkeypatch.setattr("training.data.feature._run_shard", unexpected)
+    monkeypatch.setattr("training.worn_copy.run_each", unexpected)
     again = gather(recipe, places, towers)
     assert np.array_equal(again.features.logits, material.features.logits)
+    assert again.worn == material.worn
+    assert np.array_equal(again.copies.embedding, material.copies.embedding)
+
+
+def test_that_worn_copies_are_of_what_is_learned_from_and_not_the_same(material: Material) -> None:
+    assert set(material.worn) <= set(material.learned)
+    originals, copies = material.worn_pairs()
+    assert originals.embedding.shape == copies.embedding.shape == (len(material.worn), 1792)
+    assert not np.allclose(originals.embedding, copies.embedding, atol=0.01)
+    fewer = replace(material, learned=material.worn[:3])
+    assert np.array_equal(fewer.worn_pairs()[1].embedding, copies.embedding[:3])
 
 
 def test_that_a_group_in_two_splits_is_refused(tmp_path: Path) -> None:

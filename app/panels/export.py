@@ -29,7 +29,7 @@ from app.theme import GRID
 from core.audio.naming import FIELDS, PatternError
 from core.audio.render import ExportFormat, ExportItem, export, plan_names
 from core.errors import KnownError
-from core.jobs import CancelToken, Event, Progress, Skipped
+from core.jobs import CancelToken, Event, Progress, Skipped, Written
 
 if TYPE_CHECKING:
     from app.errors import ErrorCentre
@@ -267,8 +267,8 @@ class ExportDialog(QDialog):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
             self.progress.setValue(event.done)
-            if event.item:
-                self.written.append(Path(event.item))
+        elif isinstance(event, Written):
+            self.written.append(Path(event.path))
         elif isinstance(event, Skipped):
             self.failures.addItem(f"{Path(event.path).name}: {event.reason}")
             self.failures.show()

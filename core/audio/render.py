@@ -31,7 +31,7 @@ from core.audio.decode import AudioStream, open_audio
 from core.audio.metadata import best, read_metadata
 from core.audio.naming import fill_pattern, free_name, safe_name, spoken
 from core.errors import KnownError, UnusableFileError
-from core.jobs import CancelToken, Event, Progress, Skipped
+from core.jobs import CancelToken, Event, Progress, Skipped, Written
 from core.types import AudioInfo, FloatArray, Span
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def export(
         cancel: To break off; what was written stays, and a file begun is removed.
 
     Yields:
-        Progress with `item` the path written, or Skipped with the reason.
+        For each sound Written with the path, or Skipped with the reason; then Progress.
 
     Raises:
         ExportError: The folder cannot be written, or is full.
@@ -150,9 +150,9 @@ def export(
             written = _export_one(item, path, output, handles_s, cancel)
         except UnusableFileError as error:
             yield Skipped(str(item.path), str(error))
-            yield Progress("export", number, len(items))
         else:
-            yield Progress("export", number, len(items), str(written))
+            yield Written(str(written))
+        yield Progress("export", number, len(items), item.path.name)
 
 
 def render_region(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 from rich.console import Console
 
-from core.jobs import Event, Notice, Progress, Skipped
+from core.jobs import Event, Notice, Progress, Skipped, Written
 
 if TYPE_CHECKING:
     from core.library import Library
@@ -52,6 +52,8 @@ def follow(events: Iterable[Event], *, as_json: bool) -> None:
                     bar.update(tasks[event.stage], rate=f"{event.audio_s / elapsed:,.0f}x real time")
             elif isinstance(event, Skipped):
                 bar.console.print(f"Skipped {plain(event.path)}: {event.reason}", markup=False, highlight=False)
+            elif isinstance(event, Written):
+                bar.console.print(f"Written: {plain(event.path)}", markup=False, highlight=False)
             else:
                 bar.console.print(event.message, markup=False, highlight=False)
 
@@ -71,6 +73,8 @@ def _event_fields(event: Event) -> dict[str, Any]:
             return {"event": "skipped", "path": event.path, "reason": event.reason}
         case Notice():
             return {"event": "notice", "message": event.message}
+        case Written():
+            return {"event": "written", "path": event.path}
 
 
 def report_status(library: Library, *, as_json: bool, event: str = "status") -> None:

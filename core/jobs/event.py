@@ -47,4 +47,11 @@ class Notice:
     message: str
 
 
-Event = Progress | Skipped | Notice
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that a job has made; unlike a progress none is ever left out on its way to whoever listens."""
+
+    path: str
+
+
+Event = Progress | Skipped | Notice | Written

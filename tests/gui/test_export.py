@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def test_that_sounds_are_exported_as_asked_and_the_choices_are_kept(
     assert "2 files" in dialog.summary.text()
     kept = settings.export
     assert (kept.pattern, kept.encoding, kept.sample_rate_hz) == ("{category}_{name}", "flac", 44_100)
+
+
+def test_that_no_file_is_left_uncounted_while_the_window_is_busy(
+    qtbot: QtBot, make_dialog: Callable[..., ExportDialog], tmp_path: Path
+) -> None:
+    items = [ExportItem(write_sound(tmp_path / f"{number}.wav", noise(0.1))) for number in range(5)]
+    dialog = make_dialog(*items)
+    dialog.start()
+    end = time.monotonic() + 20
+    while not (tmp_path / "out" / "4.wav").exists() and time.monotonic() < end:
+        time.sleep(0.01)  # the main thread does not come round to the events, so their progress piles up
+    done(qtbot, dialog)
+    assert [path.name for path in dialog.written] == [f"{number}.wav" for number in range(5)]
+    assert "5 files" in dialog.summary.text()
 
 
 def test_that_a_region_is_exported_with_its_handles(

@@ -18,7 +18,7 @@ from core.audio.metadata import read_metadata
 from core.audio.naming import PatternError, fill_pattern, safe_name, spoken, time_fields
 from core.audio.render import ExportError, ExportFormat, ExportItem, export, plan_names, render_region
 from core.errors import CancelledError, UnusableFileError
-from core.jobs import CancelToken, Event, Progress, Skipped
+from core.jobs import CancelToken, Event, Progress, Skipped, Written
 from core.types import FloatArray, Span
 
 
@@ -33,7 +33,7 @@ def exported(*items: ExportItem, folder: Path, pattern: str = "{name}", **how) -
 
 
 def paths_of(events: list[Event]) -> list[Path]:
-    return [Path(event.item) for event in events if isinstance(event, Progress) and event.item]
+    return [Path(event.path) for event in events if isinstance(event, Written)]
 
 
 @pytest.fixture
@@ -211,10 +211,10 @@ def test_that_breaking_off_leaves_no_half_file(tmp_path: Path) -> None:
     job = export(
         [ExportItem(path)] * 3, folder=tmp_path / "out", pattern="{name}", output=ExportFormat(), cancel=cancel
     )
-    next(job)
+    assert next(job) == Written(str(tmp_path / "out" / "a.wav"))
     cancel.cancel()
     with pytest.raises(CancelledError):
-        next(job)
+        list(job)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.wav"]
 
 

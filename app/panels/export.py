@@ -276,19 +276,29 @@ class ExportDialog(QDialog):
     def _on_finished(self) -> None:
         was_cancelled = self._job is not None and self._job.is_cancelled
         self._job = None
-        written, skipped = len(self.written), self.failures.count()
-        parts = [self.tr("1 file was written.") if written == 1 else self.tr("{0} files were written.").format(written)]
+        skipped = self.failures.count()
+        parts = [self._count_written()]
         if skipped:
             parts.append(self.tr("{0} could not be exported:").format(skipped))
         elif was_cancelled:
             parts.append(self.tr("The rest was left out."))
-        self.summary.setText(" ".join(parts))
-        self.show_button.setVisible(bool(written))
-        self._show_running(False)
+        self._show_ended(" ".join(parts))
 
     def _on_failed(self, error: BaseException) -> None:
         self._job = None
-        self._show_running(False)
-        self.summary.setText(str(error) if isinstance(error, KnownError) else "")
+        parts = [str(error)] if isinstance(error, KnownError) else []
+        if self.written:
+            # A disk may be full after many.
+            parts.append(self._count_written())
+        self._show_ended(" ".join(parts))
         if not isinstance(error, KnownError):
             self._errors.bug(error)
+
+    def _show_ended(self, told: str) -> None:
+        self.summary.setText(told)
+        self.show_button.setVisible(bool(self.written))
+        self._show_running(False)
+
+    def _count_written(self) -> str:
+        written = len(self.written)
+        return self.tr("1 file was written.") if written == 1 else self.tr("{0} files were written.").format(written)

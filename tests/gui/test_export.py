@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from sound import noise, tone, write_sound
 
+import core.audio.render
 from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.panels.export import ExportDialog
@@ -22,7 +24,7 @@ from app.panels.record import RecordDialog
 from app.settings import Settings
 from app.theme import apply_theme
 from app.widgets.level import FLOOR_DB, LevelMeter
-from core.audio.render import ExportItem
+from core.audio.render import ExportError, ExportItem
 from core.types import Span
 
 
@@ -125,6 +127,25 @@ def test_that_what_could_not_be_exported_is_listed_with_the_reason(
     assert "no longer there" in lines[1]
     assert dialog.failures.isVisible()
     assert "1 file was written" in dialog.summary.text()
+
+
+def test_that_what_was_written_before_the_disk_was_full_is_told(
+    qtbot: QtBot, make_dialog: Callable[..., ExportDialog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = core.audio.render._export_one
+
+    def until_full(item: ExportItem, path: Path, *rest: Any) -> Path:
+        if path.name == "2.wav":
+            raise ExportError("There is no space left.")
+        return written(item, path, *rest)
+
+    monkeypatch.setattr(core.audio.render, "_export_one", until_full)
+    dialog = make_dialog(*[ExportItem(write_sound(tmp_path / f"{number}.wav", noise(0.1))) for number in range(4)])
+    dialog.start()
+    done(qtbot, dialog)
+    assert dialog.summary.text() == "There is no space left. 2 files were written."
+    assert dialog.show_button.isVisible()
+    assert dialog.export_button.isEnabled()
 
 
 def test_that_exporting_can_be_cancelled_and_leaves_whole_files(

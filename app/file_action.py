@@ -97,7 +97,7 @@ class FileActions(QObject):
                     # Of many sounds some may lie on a disk that is not there: the others get theirs.
                     yield Skipped(str(file_id), str(error))
                 else:
-                    yield Progress("caption", number, len(ids), files=(file_id,))
+                    yield Progress("caption", number, len(ids))
 
         def tell(event: Event) -> None:
             nonlocal told_of

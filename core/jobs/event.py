@@ -9,6 +9,9 @@ from dataclasses import dataclass
 class Progress:
     """How far a stage of a job is.
 
+    Whoever drives a job may let the newest of a stage take the place of those before it: what must be told of every
+    item is an event of its own.
+
     Attributes:
         stage: The stage's name: "scan", "index", "graph", "rebuild", "outline", "caption", ...
         done: Items finished.
@@ -18,7 +21,7 @@ class Progress:
         rate_per_s: Items a second of late, or None while unknown.
         audio_rate: Seconds of sound a second of late ("times real time"), or None while unknown.
         left_s: Seconds until the stage is done at that rate, or None while unknown.
-        files: Ids of the files whose results were stored just now, so that lists can show them.
+        files: Ids of the files whose results were stored just now, for who sees every progress.
     """
 
     stage: str

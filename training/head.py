@@ -51,6 +51,7 @@ def head_specs(recipe: Recipe, *, trunk_dimension: int, classes: int, sentence: 
     texts: dict[str, Any] = blend.model_dump(include={"unnamed", "named"})
     sounds |= {"learned": audio, "dimension": dimension, "most": blend.sound_most}
     texts |= {"learned": text, "dimension": dimension, "least": blend.text_least, "most": blend.text_most}
+    texts["phrases"] = True
     if blend.timbre is not None:
         if max(end for _, end in blend.timbre.inputs) > trunk_dimension or blend.timbre.dimension >= dimension:
             raise RecipeError(
@@ -135,6 +136,8 @@ def finish_heads(
     sounds.set_centres(*_centres(data.embeddings[0], recipe.blend, seed=recipe.seed))
     if sounds.timbre is not None:
         _set_timbre(sounds.timbre, data.embeddings[0], worn)
+    assert texts.reader is not None  # `head_specs` asks for it.
+    texts.reader.set_phrases(data.class_phrases, data.extra_sentences if len(data.extra_sentences) else data.sentences)
     joint = _joint_map(sounds.eval(), texts.eval(), data)
     sounds.blend.set_map(joint)
     texts.blend.set_map(joint)
@@ -170,8 +173,7 @@ def _joint_map(sounds: BlendedAudioHead, texts: BlendedTextHead, data: TrainingS
     def read() -> Iterator[Tensor]:
         for sentences in torch.split(torch.cat([data.sentences, data.extra_sentences]), _BATCH):
             own = normalize(sentences, dim=-1)
-            profile = normalize(texts.learned.profile(own), dim=-1)
-            yield _side_by_side(texts.learned(own), profile, texts.untrained_share(own))
+            yield _side_by_side(texts.learned(own), texts.profile(own), texts.untrained_share(own))
 
     moment = (1.0 - _TEXT_WEIGHT) * _second_moment(heard()) + _TEXT_WEIGHT * _second_moment(read())
     _, directions = np.linalg.eigh(moment)

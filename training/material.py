@@ -191,6 +191,10 @@ def training_set(material: Material, recipe: Recipe) -> TrainingSet:
     sentences = as_tensor(material.sentences(captions))
     texts = [material.sentences(part) for part in (material.framed_names, material.extra_texts) if part]
     extra = as_tensor(np.concatenate(texts)) if texts else sentences[:0]
+    phrased = [
+        as_tensor(material.sentences([frame.format(name) for name in material.names]))
+        for frame in recipe.data.class_name_frames or ("{}",)
+    ]
     temperature = recipe.head.temperature
     return TrainingSet(
         embeddings=tuple(as_tensor(features.embedding) for features in seen),
@@ -202,6 +206,7 @@ def training_set(material: Material, recipe: Recipe) -> TrainingSet:
         extra_sentences=extra,
         unheard_sentences=as_tensor(material.sentences(unheard_texts())),
         named=len(material.framed_names),
+        class_phrases=torch.stack(phrased).mean(dim=0),
         extra_profiles=text_profile(extra, material.class_names, temperature=temperature),
         ids=tuple(clip.id for clip in clips),
     )

@@ -128,6 +128,37 @@ class BlendedAudioHead(nn.Module):
         return torch.cat([math.sqrt(1.0 - share) * joined, math.sqrt(share) * self.timbre(embedding)], dim=-1)
 
 
+class ClassReader(nn.Module):
+    """What a text says of the classes, read from whole phrases.
+
+    A class is where the phrases that name it lie on average ("rain", "the sound of rain"). Some classes are near to
+    whatever is said, so each one's usual cosine is taken off before classes are compared.
+
+    Args:
+        classes: c.
+        sentence_dimension: s.
+        temperature: Of the softmax over the classes.
+    """
+
+    phrases: Tensor
+    usual: Tensor
+
+    def __init__(self, *, classes: int, sentence_dimension: int, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("phrases", torch.zeros(classes, sentence_dimension))
+        self.register_buffer("usual", torch.zeros(classes))
+
+    def set_phrases(self, phrases: Tensor, texts: Tensor) -> None:
+        """Give the classes' mean phrases (c, s), and what is said of sounds: embeddings (n, s), unit length."""
+        self.phrases.copy_(normalize(phrases, dim=-1))
+        self.usual.copy_(self.phrases @ texts.mean(dim=0))
+
+    def forward(self, sentence: Tensor) -> Tensor:
+        """(b, s) of unit length -> (b, c), adding up to one."""
+        return torch.softmax((sentence @ self.phrases.T - self.usual) / self.temperature, dim=-1)
+
+
 class BlendedTextHead(nn.Module):
     """The text's side.
 
@@ -140,6 +171,7 @@ class BlendedTextHead(nn.Module):
         least: The least share, 0 to 1.
         most: The largest.
         timbre: t, of which a text says nothing.
+        phrases: Whether the untrained score has a `ClassReader` of its own; else it reads as the trained head starts.
 
     Raises:
         ValueError: `unnamed` is not below `named`.
@@ -155,6 +187,7 @@ class BlendedTextHead(nn.Module):
         least: float,
         most: float,
         timbre: int = 0,
+        phrases: bool = False,
     ) -> None:
         super().__init__()
         if not unnamed < named:
@@ -166,7 +199,13 @@ class BlendedTextHead(nn.Module):
         self.least = least
         self.most = most
         self.timbre = timbre
-        self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], dimension - timbre)
+        classes, sentence = self.learned.class_names.shape
+        self.reader = (
+            ClassReader(classes=classes, sentence_dimension=sentence, temperature=self.learned.temperature)
+            if phrases
+            else None
+        )
+        self.blend = _Blend(self.learned.dimension, classes, dimension - timbre)
 
     @property
     def class_names(self) -> Tensor:
@@ -178,9 +217,13 @@ class BlendedTextHead(nn.Module):
         nearest = (sentence @ self.class_names.T).amax(dim=-1, keepdim=True)
         return self.least + (self.most - self.least) * _way(nearest, self.unnamed, self.named)
 
+    def profile(self, sentence: Tensor) -> Tensor:
+        """What a text (b, s) of unit length says of the classes to the untrained score: (b, c) of unit length."""
+        read: Tensor = self.learned.profile(sentence) if self.reader is None else self.reader(sentence)
+        return normalize(read, dim=-1)
+
     def forward(self, sentence: Tensor) -> Tensor:
         """(b, s) -> (b, d) unit length."""
         sentence = normalize(sentence, dim=-1)
-        profile = normalize(self.learned.profile(sentence), dim=-1)
-        joined: Tensor = self.blend(self.learned(sentence), profile, self.untrained_share(sentence))
+        joined: Tensor = self.blend(self.learned(sentence), self.profile(sentence), self.untrained_share(sentence))
         return pad(joined, (0, self.timbre))

@@ -35,6 +35,7 @@ class TrainingSet:
         groups: (n,) numbers; clips of one group are variants of one sound.
         extra_sentences: (x, s) of texts without sounds, class names first.
         named: How many of them are class names.
+        class_phrases: (c, s) mean of the phrases that name each class.
         extra_profiles: (x, c).
         unheard_sentences: (u, s) of texts that describe no sound.
         ids: Of the n clips, for messages.
@@ -49,6 +50,7 @@ class TrainingSet:
     extra_sentences: Tensor
     extra_profiles: Tensor
     named: int
+    class_phrases: Tensor
     unheard_sentences: Tensor
     ids: tuple[str, ...]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead
+from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead, ClassReader
 
 _TRUNK, _CLASSES, _SENTENCE, _LEARNED = 6, 10, 8, 5
 _WHOLE = _LEARNED + _CLASSES
@@ -34,11 +34,18 @@ def audio_head(*, dimension: int = _WHOLE, timbre: dict[str, object] | None = No
     return head.eval()
 
 
-def text_head(*, dimension: int = _WHOLE, timbre: int = 0) -> BlendedTextHead:
+def text_head(*, dimension: int = _WHOLE, timbre: int = 0, phrases: bool = False) -> BlendedTextHead:
     torch.manual_seed(1)
     learned = {"classes": _CLASSES, "sentence_dimension": _SENTENCE, "dimension": _LEARNED, "hidden": 8}
     head = BlendedTextHead(
-        learned=learned, dimension=dimension, unnamed=0.5, named=0.9, least=_LEAST, most=_NAMED, timbre=timbre
+        learned=learned,
+        dimension=dimension,
+        unnamed=0.5,
+        named=0.9,
+        least=_LEAST,
+        most=_NAMED,
+        timbre=timbre,
+        phrases=phrases,
     ).eval()
     basis = torch.randn(_CLASSES, _LEARNED)
     head.learned.set_start(basis=basis, class_names=torch.eye(_CLASSES)[:, :_SENTENCE] + 0.01)
@@ -60,7 +67,7 @@ def test_that_the_dot_product_is_a_weighted_sum_of_the_trained_and_the_untrained
     with torch.inference_mode():
         scores = text(read) @ audio(heard, logits).T
         trained = text.learned(read) @ audio.learned(heard, logits).T
-        untrained = normalize(text.learned.profile(read), dim=-1) @ audio.learned.profile(logits).T
+        untrained = text.profile(read) @ audio.learned.profile(logits).T
         of_text, of_sound = text.untrained_share(read), audio.untrained_share(heard).T
     expected = ((1 - of_text) * (1 - of_sound)).sqrt() * trained + (of_text * of_sound).sqrt() * untrained
     torch.testing.assert_close(scores, expected)
@@ -88,6 +95,30 @@ def test_that_a_text_that_names_a_class_leans_on_the_untrained_score() -> None:
     name, nothing = head.class_names[:1], -head.class_names.sum(dim=0, keepdim=True)
     assert float(head.untrained_share(name)) == pytest.approx(_NAMED)
     assert float(head.untrained_share(normalize(nothing, dim=-1))) == pytest.approx(_LEAST)
+
+
+def test_that_a_class_near_to_every_text_is_read_into_none_of_them() -> None:
+    reader = ClassReader(classes=3, sentence_dimension=3, temperature=0.1)
+    # All texts lie near the first class; only what they have besides it tells them apart.
+    texts = normalize(torch.tensor([[5.0, 1.0, 0.0], [5.0, 0.0, 1.0], [5.0, 0.5, 0.5]]), dim=-1)
+    reader.set_phrases(torch.diag(torch.tensor([1.0, 2.0, 3.0])), texts)
+    read = reader(texts)
+    torch.testing.assert_close(read, torch.softmax((texts - texts.mean(dim=0)) / 0.1, dim=-1))
+    assert read.argmax(dim=-1)[:2].tolist() == [1, 2]
+    assert float(read[2, 0]) == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_that_the_untrained_score_reads_phrases_where_there_are_some() -> None:
+    plain, head = text_head(), text_head(phrases=True)
+    assert head.reader is not None
+    assert set(head.state_dict()) - set(plain.state_dict()) == {"reader.phrases", "reader.usual"}
+    read = normalize(torch.randn(3, _SENTENCE), dim=-1)
+    head.reader.set_phrases(torch.randn(_CLASSES, _SENTENCE), read)
+    with torch.inference_mode():
+        torch.testing.assert_close(head.profile(read), normalize(head.reader(read), dim=-1))
+        torch.testing.assert_close(head.untrained_share(read), plain.untrained_share(read))
+        torch.testing.assert_close(head.learned(read), plain.learned(read))
+        assert float((head.profile(read) - plain.profile(read)).abs().max()) > 0.1
 
 
 def test_that_embeddings_have_unit_length_in_fewer_dimensions_too() -> None:

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Fetches the packages whose everyday sounds `python -m training outside` measures, each into a folder of its own
 # below FOLDER; they are for measuring only. TABLE is a file, or the name of one in training/assess: outside (taken
-# when none is given) or outside_second. Kept are the files that the table names, checked by their sums, and the
-# licences; what lies in an archive NAME is put into NAME.d. What is there already is not fetched again.
-# Wants Debian 12 after `apt-get update`, unzip and, for a while, 5 GB; outside_second wants npm, pip and Debian's
+# when none is given), outside_second or outside_third. Kept are the files that the table names, checked by their sums,
+# and the licences; what lies in an archive NAME is put into NAME.d. What is there already is not fetched again.
+# Wants Debian 12 after `apt-get update`, unzip and, for a while, 5 GB; the later tables want npm, pip and Debian's
 # non-free part, too. A package that cannot be had is named at the end: Debian drops a version once there is a newer
 # one.
 #   sh packaging/fetch_outside.sh FOLDER [TABLE]

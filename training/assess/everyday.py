@@ -1,6 +1,6 @@
 """`python -m training outside`: everyday sounds of public packages, which neither the corpus nor any training has seen.
 
-A table (`outside.yaml`, `outside_second.yaml`) holds facts alone: classes, how people ask for them, and which file of
+A table (`outside.yaml` and the like) holds facts alone: classes, how people ask for them, and which file of
 which package belongs to which class. The recordings stay in their packages; `packaging/fetch_outside.sh` fetches them.
 """
 

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import torch
 
+from core.encoders.blended_head import BlendedTextHead
 from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.load import load_dual_encoder, load_relevance
 from core.encoders.registry import create_encoder
@@ -22,7 +23,7 @@ from training.data.manifest import ManifestError, read_manifest
 from training.export import export, open_run
 from training.material import Material, Places, gather, learned_clips
 from training.measure import MODEL
-from training.run import LOG_FILE, train
+from training.run import LOG_FILE, load_run, train
 from training.tower import Towers, join_towers, round_as_stored
 
 pytestmark = pytest.mark.slow
@@ -193,6 +194,22 @@ def test_that_an_exported_run_gives_the_same_vectors_in_the_program(
     texts = ["a tone", "a hiss sounds"]
     assert np.allclose(encoder.embed_text(texts), run.texts(texts), atol=0.02)
     assert load_relevance(tmp_path) is not None
+
+
+def test_that_the_untrained_half_reads_phrases_less_what_every_text_is_near_to(
+    recipe: Recipe, material: Material, run_folder: Path
+) -> None:
+    trunk_dimension = material.features.embedding.shape[1]
+    _, _, text = load_run(run_folder, trunk_dimension=trunk_dimension, class_names=material.class_names)
+    assert isinstance(text, BlendedTextHead)
+    assert text.reader is not None
+    sentences = material.sentences(["hiss", "the sound of hiss", "hiss can be heard"])
+    mean = sentences.mean(axis=0)
+    row = material.names.index("hiss")
+    phrase = text.reader.phrases[row].numpy()
+    assert np.allclose(phrase, mean / np.linalg.norm(mean), atol=1e-5)
+    said = material.sentences([*material.framed_names, *material.extra_texts])
+    assert float(text.reader.usual[row]) == pytest.approx(float((said @ phrase).mean()), abs=1e-5)
 
 
 def test_that_held_out_sources_and_their_copies_are_not_learned_from(material: Material) -> None:

@@ -27,7 +27,7 @@ from typing import BinaryIO, Self
 import numpy as np
 
 from core.audio.extent import Extent, is_plain_ogg, read_extent, read_mpeg_totals
-from core.audio.reader import LibavReader, Reader, SoundfileReader, UnsupportedError
+from core.audio.reader import Reader, SoundfileReader, UnsupportedError
 from core.audio.signature import Engine, NotSound, Signature, identify
 from core.audio.source import open_source, reading_error
 from core.errors import UnusableFileError
@@ -192,6 +192,9 @@ def _first_reader(file: BinaryIO, path: Path, signature: Signature, extent: Exte
         raise problem or UnusableFileError("Its header is damaged: it announces no sound.")
     if signature.libav_format is None:
         raise problem or UnusableFileError(f"It is a {signature.container.upper()} file of an unknown variant.")
+    # Here, because it takes longer to import than everything else that decodes.
+    from core.audio.libav import LibavReader
+
     try:
         return LibavReader(file, signature.container, signature.libav_format)
     except UnsupportedError as error:

@@ -36,8 +36,8 @@ SILENCE_DB = -200.0
 _STEP_S = 0.1
 _STEPS_PER_BLOCK = 4
 # Steps, and values of all channels, that are filtered at once: small enough to stay in the processor's cache.
-_CHUNK_STEPS = 8
-_CHUNK_VALUES = 1 << 18
+_CHUNK_STEPS = 32
+_CHUNK_VALUES = 1 << 19
 # Multiply-adds of one matrix product. BLAS libraries spread larger ones over threads, and a library is indexed by as
 # many workers as there are cores already: measured on two busy cores, spreading made the meter ten times slower.
 _PRODUCT_SIZE = 1 << 18

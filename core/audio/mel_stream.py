@@ -5,11 +5,15 @@ Shape legend: n samples, t frames, f mel bins.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.audio.frontend import PASST_LOG_MEL, LogMelConfig, kaldi_mel_matrix, symmetric_hann
+from core.traced import record
 from core.types import FloatArray
 
 # Frames computed together: their spectra stay in the second-level cache.
@@ -21,30 +25,32 @@ _GROUP_BINS = 32
 class MelBank:
     """Window, transform and mel weights of one front-end; shared by streams, safe to use from several threads.
 
-    It computes what `LogMel` computes, up to rounding. Three things make it faster: the transform sees the
+    It computes what `LogMel` computes, up to rounding. Four things make it faster: the transform sees the
     window's samples without the zeros before them (power does not change with a shift), everything is done for
-    a chunk of frames that fits into the cache, and the mel matrix is multiplied in groups of neighbouring bins.
+    a chunk of frames that fits into the cache, the mel matrix is multiplied in groups of neighbouring bins, and a
+    chunk is one call (see `core.traced`).
     """
 
     def __init__(self, config: LogMelConfig = PASST_LOG_MEL) -> None:
         self.config = config
         self.window_offset = (config.fft_samples - config.window_samples) // 2
         self._window = symmetric_hann(config.window_samples)
-        self._bins = config.fft_samples // 2 + 1
         self._groups = self._mel_groups()
-        self._low = min((low for _, low, _ in self._groups), default=0)
-        self._high = max((low + len(weights) for _, low, weights in self._groups), default=0)
+        self._low = min(low for low, _, _ in self._groups)
+        self._high = max(high for _, high, _ in self._groups)
+        self._run: Callable[[Tensor], Tensor] | None = None
+        self._recording = threading.Lock()
 
-    def _mel_groups(self) -> list[tuple[slice, int, Tensor]]:
-        """Columns of mel bins, their first spectral bin, and the weights (bins, columns)."""
+    def _mel_groups(self) -> list[tuple[int, int, Tensor]]:
+        """For each group of mel bins the spectral bins [low, high) that it reads, and its weights (high - low, k)."""
         matrix = kaldi_mel_matrix(self.config)
-        groups: list[tuple[slice, int, Tensor]] = []
+        groups: list[tuple[int, int, Tensor]] = []
         for first in range(0, self.config.mel_bins, _GROUP_BINS):
-            columns = slice(first, min(first + _GROUP_BINS, self.config.mel_bins))
-            carrying = np.flatnonzero(matrix[:, columns].any(axis=1))
-            if len(carrying):
-                low, high = int(carrying[0]), int(carrying[-1]) + 1
-                groups.append((columns, low, torch.from_numpy(matrix[low:high, columns].copy())))
+            columns = matrix[:, first : first + _GROUP_BINS]
+            carrying = np.flatnonzero(columns.any(axis=1))
+            # A group between two spectral bins hears nothing, which any one of them says as well.
+            low, high = (int(carrying[0]), int(carrying[-1]) + 1) if len(carrying) else (0, 1)
+            groups.append((low, high, torch.from_numpy(columns[low:high].copy())))
         return groups
 
     @torch.inference_mode()
@@ -60,23 +66,28 @@ class MelBank:
         """
         config = self.config
         signal = torch.from_numpy(extended)[self.window_offset :]
-        framed = signal.unfold(0, config.window_samples, config.hop_samples)
-        mel = torch.zeros(frames, config.mel_bins)
-        chunk = min(_CHUNK_FRAMES, frames)
-        windowed = torch.zeros(chunk, config.fft_samples)
-        spectrum = torch.empty(chunk, self._bins, dtype=torch.complex64)
-        for begin in range(0, frames, chunk):
-            end = min(begin + chunk, frames)
-            count = end - begin
-            torch.mul(framed[begin:end], self._window, out=windowed[:count, : config.window_samples])
-            torch.fft.rfft(windowed[:count], out=spectrum[:count])
-            parts = torch.view_as_real(spectrum)[:count, self._low : self._high]
-            power = parts[:, :, 0].square().addcmul_(parts[:, :, 1], parts[:, :, 1])
-            for columns, low, weights in self._groups:
-                band = power[:, low - self._low : low - self._low + len(weights)]
-                torch.mm(band, weights, out=mel[begin:end, columns])
-        mel.add_(config.floor).log_().add_(config.offset).div_(config.scale)
-        return np.asarray(mel.numpy(), dtype=np.float32)
+        framed = signal.unfold(0, config.window_samples, config.hop_samples)[:frames]
+        run = self._recorded(framed)
+        return np.asarray(
+            torch.cat([run(chunk) for chunk in torch.split(framed, _CHUNK_FRAMES)]).numpy(), dtype=np.float32
+        )
+
+    def _recorded(self, example: Tensor) -> Callable[[Tensor], Tensor]:
+        """`_chunk` as one call, made when there is a first sound: a search for text needs none."""
+        if self._run is None:
+            with self._recording:
+                if self._run is None:
+                    self._run = record(self._chunk, example[:1])
+        return self._run
+
+    def _chunk(self, framed: Tensor) -> Tensor:
+        """Log-mel (k, f) of frames (k, window_samples)."""
+        config = self.config
+        spectrum = torch.view_as_real(torch.fft.rfft(framed * self._window, n=config.fft_samples))
+        parts = spectrum[:, self._low : self._high]
+        power = parts[:, :, 0].square().addcmul_(parts[:, :, 1], parts[:, :, 1])
+        bands = [torch.mm(power[:, low - self._low : high - self._low], weights) for low, high, weights in self._groups]
+        return torch.cat(bands, dim=1).add_(config.floor).log_().add_(config.offset).div_(config.scale)
 
 
 class LogMelStream:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,40 @@ SELECT f.id, r.path, f.relative_path, f.state, r.state, f.size, f.mtime_ns, f.co
        f.channels, f.bit_depth, f.duration_s, f.peak_db, f.loudness_lufs, f.ucs_cat_id
 FROM files f JOIN roots r ON r.id = f.root_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTable:
+    """Where windows lie, by ascending label.
+
+    Attributes:
+        labels: (m,) ids of their embeddings.
+        files: (m,) the file of each.
+        starts_s: (m,) where it begins in its file.
+        ends_s: (m,) where it ends.
+    """
+
+    labels: IntArray
+    files: IntArray
+    starts_s: FloatArray
+    ends_s: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def taken(self, rows: IntArray | npt.NDArray[np.bool_]) -> WindowTable:
+        """Some of the rows: their numbers, or a mask (m,)."""
+        return WindowTable(self.labels[rows], self.files[rows], self.starts_s[rows], self.ends_s[rows])
+
+    def joined(self, other: WindowTable) -> WindowTable:
+        """Both together; they have no window in common."""
+        both = WindowTable(
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.files, other.files]),
+            np.concatenate([self.starts_s, other.starts_s]),
+            np.concatenate([self.ends_s, other.ends_s]),
+        )
+        return both.taken(np.argsort(both.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +161,31 @@ class Repository:
             ).fetchall()
         return np.sort(id_array(rows))
 
-    def spans_of_labels(self, labels: IntArray) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
-        """Where windows lie.
+    def windows_of_files(self, file_ids: IntArray) -> WindowTable:
+        """All windows of some files."""
+        # In this order both are read from indexes that hold all that is wanted: the vectors' pages are not touched.
+        return self._windows(
+            "SELECT e.id, w.file_id, w.start_s, w.end_s FROM windows w "
+            "CROSS JOIN embeddings e ON e.window_id = w.id AND e.model_id = ? "
+            "WHERE w.file_id IN (SELECT value FROM json_each(?)) ORDER BY e.id",
+            (self._model_id, as_json(file_ids)),
+        )
 
-        Args:
-            labels: (n,) in any order.
+    def windows_of_labels(self, labels: IntArray) -> WindowTable:
+        """Those windows of some labels, in any order, that still exist."""
+        return self._windows(
+            "SELECT e.id, e.file_id, w.start_s, w.end_s FROM embeddings e JOIN windows w ON w.id = e.window_id "
+            "WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY e.id",
+            (as_json(labels),),
+        )
 
-        Returns:
-            Those labels that still exist, ascending (m,), and for each its file's id, start and end in seconds.
-        """
+    def _windows(self, statement: str, parameters: tuple[object, ...]) -> WindowTable:
         with self._catalogue.cursor() as cursor:
-            rows = cursor.execute(
-                "SELECT e.id, e.file_id, w.start_s, w.end_s FROM embeddings e JOIN windows w ON w.id = e.window_id "
-                "WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY e.id",
-                (as_json(labels),),
-            ).fetchall()
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), 4)
-        ids = table[:, :2].astype(np.int64)
-        spans = table[:, 2:].astype(np.float32)
-        return ids[:, 0].copy(), ids[:, 1].copy(), spans[:, 0].copy(), spans[:, 1].copy()
+            rows = cursor.execute(statement, parameters).fetchall()
+        table = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=4 * len(rows)).reshape(-1, 4).T
+        labels, files = table[:2].astype(np.int64)
+        starts_s, ends_s = table[2:].astype(np.float32)
+        return WindowTable(labels, files, starts_s, ends_s)
 
     def known_vectors(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
         """Which of the labels (n,) still exist, and the vectors (m, d) of those, in their order.

@@ -10,6 +10,7 @@ With ``--json`` every line on stdout is one JSON object and everything else goes
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -35,6 +36,8 @@ EXIT_USAGE = 2
 EXIT_LIBRARY = 3
 EXIT_MATERIAL = 4
 EXIT_CANCELLED = 130
+# Objects that are made before the interpreter looks for rubbish.
+_COLLECT_AFTER = 50_000
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -259,6 +262,9 @@ def remove(
 def main() -> None:
     """Run the program and turn known errors into one clear line and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    # A command makes a million objects that stay, most of them classes and functions of what it imports; looking
+    # through them again and again for rubbish takes a tenth of a search.
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         app()
     except KnownError as error:
@@ -271,6 +277,9 @@ def main() -> None:
         # The reader of our output, such as `head`, has gone: nothing more to say, not even at interpreter exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    finally:
+        # Nor at the end, which would be a sixth of a search: the system takes everything back at once.
+        gc.freeze()
 
 
 def _exit_code(error: KnownError) -> int:

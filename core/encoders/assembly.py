@@ -36,6 +36,7 @@ from core.encoders.card import (
 )
 from core.encoders.dual import AudioHalf, TextHalf, TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder, MobileNetTrunk
+from core.encoders.half_linear import halve_linears
 from core.encoders.head import create_audio_head, create_text_head
 from core.encoders.known_text import KnownTexts
 from core.encoders.registry import create_encoder, encoder_config
@@ -120,6 +121,7 @@ def _text_half(card: ModelCard, read: ReadFile) -> TextHalf:
     tower = _filled(card, card.architecture.text_tower, create_text_tower, state, "tower.")
     head = _filled(card, card.architecture.text_head, create_text_head, state, "head.")
     _check_head(card, head, torch.zeros(1, tower.dimension))
+    halve_linears(tower)
     tokenizer = SentenceTokenizer(
         read(TOKENIZER_FILE), longest_tokens=tower.longest_tokens, prepare=getattr(tower, "prepare", None)
     )

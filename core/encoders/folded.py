@@ -2,13 +2,14 @@
 
 Batch norms are folded into the convolutions before them; maps lie in memory with channels last, so that a 1x1
 convolution is one matrix product over all positions; activations work in place; a batch is done in parts that
-fit into the cache.
+fit into the cache; and each part is one call (see `core.traced`).
 
 Shape legend: b batch, t time, f frequency, c channels, d embedding.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, hardswish, linear, relu
 
 from core.encoders.efficientat import BLOCKS, BlockConfig, ConvNorm, InvertedResidual, MobileNetTrunk, SqueezeExcitation
+from core.traced import record
 
-_PART = 4
+_PART = 2
 """Windows of ten seconds that are computed together."""
+# Frames and mel bins of a window to record the network with; it takes any number of either.
+_EXAMPLE = (1, 64, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ def _fold(layer: ConvNorm) -> _Affine:
     return _Affine(weight.contiguous(memory_format=torch.channels_last), bias)
 
 
+def _frozen(excitation: SqueezeExcitation | None) -> SqueezeExcitation | None:
+    return None if excitation is None else copy.deepcopy(excitation).requires_grad_(False)
+
+
 def _activate(maps: Tensor, hard_swish: bool) -> Tensor:
     return hardswish(maps, inplace=True) if hard_swish else relu(maps, inplace=True)
 
@@ -63,7 +71,7 @@ class _FoldedBlock:
         self._config = config
         self._expand = None if block.expand is None else _fold(block.expand)
         self._depthwise = _fold(block.depthwise)
-        self._excitation: SqueezeExcitation | None = block.excitation
+        self._excitation = _frozen(block.excitation)
         self._project = _fold(block.project)
         self._residual = block.residual
 
@@ -107,6 +115,7 @@ class FoldedMobileNet:
         self._taps = trunk.taps
         self._mel_summary = trunk.mel_summary
         self._dimension = trunk.dimension
+        self._run = record(self._heard, torch.zeros(_EXAMPLE))
 
     @torch.inference_mode()
     def __call__(self, mel: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,13 +123,13 @@ class FoldedMobileNet:
 
         Without taps and the log-mel the summary is the embedding (see `MobileNetTrunk.summarise`).
         """
-        summary = torch.cat([self._heard(mel[begin : begin + _PART])[0] for begin in range(0, len(mel), _PART)])
+        summary = torch.cat([self._run(mel[begin : begin + _PART])[0] for begin in range(0, len(mel), _PART)])
         return summary, self._classifier(summary[:, : self._dimension])
 
     @torch.inference_mode()
     def listen(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(b, t, f) -> summary (b, s), frames (b, t / 32, d), class logits (b, classes)."""
-        parts = [self._heard(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)]
+        parts = [self._run(mel[begin : begin + _PART]) for begin in range(0, len(mel), _PART)]
         summary = torch.cat([own for own, _ in parts])
         return summary, torch.cat([frames for _, frames in parts]), self._classifier(summary[:, : self._dimension])
 

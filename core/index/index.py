@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import LibraryBusyError, LibraryError
 from core.index.agreement import disagreement
@@ -136,13 +137,9 @@ class LibraryIndex:
                 allowed = np.unique(allowed)
         return self._snapshot.search(query, k, allowed, self._source, self._settings.stream_rows)
 
-    def vectors(self, labels: IntArray) -> FloatArray:
-        """The vectors (m, d) of labels (m,), in their order.
-
-        Raises:
-            KeyError: A label is not in the index.
-        """
-        return self._snapshot.vectors(np.asarray(labels, np.int64), self._source)
+    def held(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """The vectors that are at hand: see `VectorIndex.held`."""
+        return self._snapshot.held(np.asarray(labels, np.int64))
 
     # Following the source
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from core.jobs import CancelToken, Progress
 from core.types import FloatArray, IntArray
 
@@ -71,11 +74,14 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def vectors(self, labels: IntArray) -> FloatArray:
-        """The vectors (m, d) of labels (m,), in their order.
+    def held(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """The vectors of some rows, as far as they are at hand without asking the source.
 
-        Raises:
-            KeyError: A label is not in the index.
+        Args:
+            labels: (m,) in any order.
+
+        Returns:
+            (m,) True for those that are, and their vectors (n, d), in their order.
         """
         ...
 

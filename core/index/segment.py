@@ -25,7 +25,7 @@ _GATHER_ROWS = 1_024
 
 
 class Segment:
-    """A graph's file, opened. Nothing in it changes.
+    """A graph's file, opened. Nothing in the file changes.
 
     Args:
         path: The file.
@@ -33,7 +33,7 @@ class Segment:
         scan: What was found in it.
         dimension: Numbers per vector.
         settings: Of the index.
-        graph: The file's graph if it is in memory already; otherwise it is loaded by the first search.
+        graph: The file's graph if it is in memory already; otherwise it is loaded by the second search.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Segment:
         self._settings = settings
         self._graph = graph
         self._graph_lock = threading.Lock()
+        self._was_searched = False
         # Threads add rows a little out of order.
         self.file_rows: npt.NDArray[np.int32] = np.argsort(scan.labels, kind="stable").astype(np.int32)
         self.labels: IntArray = scan.labels[self.file_rows]
@@ -79,6 +80,14 @@ class Segment:
     def loaded(self) -> bool:
         """Whether the graph is in memory."""
         return self._graph is not None
+
+    def worth_loading(self) -> bool:
+        """Whether to search the graph, asked once by each search: yes, if it is in memory or this is not the first.
+
+        Loading it takes ten times as long as one exact search of its file, and a search from the shell is the only one.
+        """
+        worth, self._was_searched = self.loaded or self._was_searched, True
+        return worth
 
     @property
     def graph(self) -> Any:
@@ -157,7 +166,8 @@ class Part:
             return NOTHING
         fetched = math.ceil(max(self._settings.search_breadth, self._settings.slack * k * total / competing))
         exact_us = SCAN_US * total if allowed is None else min(SCAN_US * total, GATHER_US * competing)
-        if fetched < total and exact_us > self._settings.exact_premium * CANDIDATE_US * fetched:
+        pays = fetched < total and exact_us > self._settings.exact_premium * CANDIDATE_US * fetched
+        if pays and self.segment.worth_loading():
             found = self._search_graph(query, min(k, competing), fetched, allowed, floor)
             if found is not None:
                 return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from core.index.protocol import VectorSource
 from core.index.ranking import Ranking, Scored, find_labels
@@ -53,28 +54,18 @@ class Snapshot:
             ranking.add(search_rows(labels, vectors, query, k, allowed))
         return ranking.best
 
-    def vectors(self, labels: IntArray, source: VectorSource) -> FloatArray:
-        """The vectors (m, d) of labels (m,).
-
-        Raises:
-            KeyError: A label is nowhere.
-        """
-        result = np.empty((labels.size, source.dimension), np.float32)
-        missing = np.ones(labels.size, np.bool_)
+    def held(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Which labels (m,) are in a graph or in memory, (m,), and the vectors (n, d) of those, in their order."""
+        held = np.zeros(labels.size, np.bool_)
+        vectors = np.empty((labels.size, self.tail.vectors.shape[1]), np.float32)
         for part in self.parts:
             places, found = part.places_of(labels)
-            result[found] = part.vectors_at(places[found])
-            missing &= ~found
+            vectors[found] = part.vectors_at(places[found])
+            held |= found
         places, found = find_labels(self.tail.labels, labels)
-        result[found] = self.tail.vectors[places[found]]
-        missing &= ~found
-        for at in np.flatnonzero(missing):
-            label = int(labels[at])
-            row = None if self.complete else next(read_rows(source, Gap(label - 1, label), 1), None)
-            if row is None:
-                raise KeyError(label)
-            result[at] = row[1][0]
-        return result
+        vectors[found] = self.tail.vectors[places[found]]
+        held |= found
+        return held, vectors if held.all() else vectors[held]
 
     def _streamed(self, source: VectorSource, stream_rows: int) -> Iterator[tuple[IntArray, FloatArray]]:
         for gap in self.gaps:

@@ -95,15 +95,15 @@ class ServedModel:
 
     def _span_vector(self, file_id: int, span: Span) -> FloatArray | None:
         """The vector (d,) of a stretch that begins and ends with windows of the index, else None."""
-        labels, _, starts, ends = self.repository.spans_of_labels(self.repository.labels_of_files(np.array([file_id])))
-        inside = (starts >= span.start_s - _SAME_MOMENT_S) & (ends <= span.end_s + _SAME_MOMENT_S)
+        windows = self.repository.windows_of_files(np.array([file_id]))
+        inside = (windows.starts_s >= span.start_s - _SAME_MOMENT_S) & (windows.ends_s <= span.end_s + _SAME_MOMENT_S)
         if not inside.any():
             return None
-        labels, starts, ends = labels[inside], starts[inside], ends[inside]
-        if starts.min() - span.start_s > _SAME_MOMENT_S or span.end_s - ends.max() > _SAME_MOMENT_S:
+        windows = windows.taken(inside)
+        if windows.starts_s.min() - span.start_s > _SAME_MOMENT_S or span.end_s - windows.ends_s.max() > _SAME_MOMENT_S:
             return None
-        exists, vectors = self.repository.known_vectors(labels)
-        return pool_windows(vectors, (ends - starts)[exists]) if exists.any() else None
+        exists, vectors = self.repository.known_vectors(windows.labels)
+        return pool_windows(vectors, (windows.ends_s - windows.starts_s)[exists]) if exists.any() else None
 
 
 def _has_changed(row: FileRow) -> bool:

@@ -64,7 +64,7 @@ def _near(repository: Repository, index: VectorIndex, file_id: int) -> dict[int,
     ]
     if not found:
         return {}
-    _, files, _, _ = repository.spans_of_labels(np.unique(np.concatenate(found)))
+    files = repository.windows_of_labels(np.unique(np.concatenate(found))).files
     others = np.setdiff1d(np.unique(files), np.append(repository.missing_file_ids(), file_id))
     return {
         other: similarity

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from core.audio.mono import read_mono
-from core.catalogue.repository import FileRow, Repository
+from core.catalogue.repository import FileRow, Repository, WindowTable
 from core.encoders.protocol import DualEncoder, TextReading
 from core.encoders.relevance import Relevance
 from core.index.protocol import VectorIndex
@@ -190,30 +192,38 @@ class SearchEngine:
 
     def _windows_of(self, asked: Asked, file_id: int) -> Scored | None:
         """All windows of a file, best first; None if it has none."""
-        labels, files, starts_s, ends_s = self._repository.spans_of_labels(
-            self._repository.labels_of_files(np.asarray([file_id], dtype=np.int64))
-        )
-        if not len(labels):
-            return None
-        return self._score(asked, labels, files, starts_s, ends_s)
+        windows = self._repository.windows_of_files(np.asarray([file_id], dtype=np.int64))
+        return self._score(asked, windows) if len(windows) else None
 
-    def _score(
-        self, asked: Asked, labels: IntArray, files: IntArray, starts_s: FloatArray, ends_s: FloatArray
-    ) -> Scored:
-        """Windows by label, each with its file, beginning and end, as far as they still exist; best first."""
-        exists, vectors = self._repository.known_vectors(labels)
+    def _score(self, asked: Asked, windows: WindowTable) -> Scored:
+        """Windows, as far as they still exist, best first."""
+        exists, vectors = self._vectors(windows.labels)
+        windows = windows.taken(exists)
         recall = None
         if self._levels is not None and asked.asks_known_texts:
-            recall = self._levels.recall(labels[exists], vectors)
+            recall = self._levels.recall(windows.labels, vectors)
         return score_windows(
             asked,
             self._relevance,
             vectors=vectors,
-            files=files[exists],
-            starts_s=starts_s[exists],
-            ends_s=ends_s[exists],
+            files=windows.files,
+            starts_s=windows.starts_s,
+            ends_s=windows.ends_s,
             recall=recall,
         )
+
+    def _vectors(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Which labels (m,) still exist, and their vectors: from the index what it has at hand, the rest as stored."""
+        held, vectors = self._index.held(labels)
+        if held.all():
+            return held, vectors
+        exists, stored = self._repository.known_vectors(labels[~held])
+        result = np.empty((len(labels), vectors.shape[1]), dtype=np.float32)
+        result[held] = vectors
+        found = held.copy()
+        found[~held] = exists
+        result[found & ~held] = stored
+        return found, result[found]
 
     def _scope(self, query: Query, within: Collection[int] | IntArray | None) -> IntArray | None:
         """Sorted ids of the files that pass all filters and literal demands; None where there are none."""
@@ -238,18 +248,19 @@ class SearchEngine:
         """Windows of at least `wanted` files, if the scope holds so many, and of all files that words point at."""
         allowed = None if scope is None else self._repository.labels_of_files(scope)
         reach = self._index.count if allowed is None else len(allowed)
-        worded = self._repository.labels_of_files(np.sort(np.fromiter(words, dtype=np.int64, count=len(words))))
+        worded = self._repository.windows_of_files(np.sort(np.fromiter(words, dtype=np.int64, count=len(words))))
         k = min(reach, max(_LEAST_WINDOWS, _WINDOWS_PER_FILE * wanted))
         while True:
             found = [self._index.search(query, k, allowed=allowed)[0] for query in asked.index_queries() if k]
-            labels, files, starts_s, ends_s = self._repository.spans_of_labels(
-                np.unique(np.concatenate([worded, *found]))
+            near = np.unique(np.concatenate([worded.labels[:0], *found]))
+            windows = worded.joined(
+                self._repository.windows_of_labels(np.setdiff1d(near, worded.labels, assume_unique=True))
             )
-            kept = ~np.isin(files, excluded)
-            if k >= reach or len(np.unique(files[kept])) >= wanted:
+            windows = windows.taken(~np.isin(windows.files, excluded))
+            if k >= reach or len(np.unique(windows.files)) >= wanted:
                 break
             k = min(reach, 4 * k)
-        return self._score(asked, labels[kept], files[kept], starts_s[kept], ends_s[kept])
+        return self._score(asked, windows)
 
     def _denials(self, query: Query, scope: IntArray | None) -> dict[int, float]:
         """For files in whose text the words of a negative stand, what is left of their relevance, 0 to 1."""
@@ -265,14 +276,15 @@ class SearchEngine:
         self, query: Query, asked: Asked, scored: Scored, words: Words, denials: Mapping[int, float], *, limit: int
     ) -> tuple[Hit, ...]:
         rows_of = _rows_by_file(scored.files)
-        demanded = query.lexical.demanded_share**2
+        demanded, hints, text_share = query.lexical.demanded_share**2, query.lexical.hints, query.text_share
+        # Of hundreds of files most hold the same words in the same places.
+        literal = cache(lambda found: max(demanded, lexical_relevance(dict(found), hints)))
         ranked = []
         for file_id in rows_of.keys() | words.keys():
             row = int(rows_of[file_id][0]) if file_id in rows_of else None
             semantic, kept = (0.0, 1.0) if row is None else (float(scored.wanted[row]), float(scored.kept[row]))
             # Whatever is here has the words that were demanded, wherever they stand in its text.
-            found = max(demanded, lexical_relevance(words.get(file_id, {}), query.lexical.hints))
-            lexical = query.text_share * found
+            lexical = text_share * literal(tuple(words.get(file_id, {}).items()))
             relevance = fuse(semantic, lexical) * kept * denials.get(file_id, 1.0)
             # Rows are in order of merit, which tells apart what rounds to the same relevance.
             ranked.append((-relevance, len(scored.files) if row is None else row, file_id))

@@ -52,26 +52,48 @@ class LexicalSearch:
         """
         if not words:
             return {}
-        stems = {word: _stem(_fold(word)) for word in words}
-        expression = " OR ".join(_prefix(stem) for stem in dict.fromkeys(stems.values()))
-        patterns = {word: _pattern(stem) for word, stem in stems.items()}
+        finder = _WordFinder(words)
+        expression = " OR ".join(_prefix(stem) for stem in finder.stems)
         found: dict[int, dict[str, frozenset[str]]] = {}
         for file_id, texts in self._repository.full_text(expression, limit=limit, among=among):
             fields = {
-                field: frozenset(word for word, pattern in patterns.items() if pattern.search(folded))
+                field: present
                 for field, text in zip(TEXT_FIELDS, texts, strict=True)
-                if (folded := _fold(text))
+                if text and (present := finder(text))
             }
-            fields = {field: present for field, present in fields.items() if present}
             if fields:
                 found[file_id] = fields
         return found
 
 
-def _pattern(stem: str) -> re.Pattern[str]:
-    """Finds words that begin with a stem; short stems must be whole words."""
-    end = "" if len(stem) >= _SHORTEST_PREFIX else r"(?![^\W_])"
-    return re.compile(rf"(?<![^\W_]){re.escape(stem)}{end}")
+class _WordFinder:
+    """Finds words that begin with the stems of given words; short stems must be whole words.
+
+    Args:
+        words: Lower-case words.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        stem_of = {word: _stem(_fold(word)) for word in words}
+        self.stems = tuple(dict.fromkeys(stem_of.values()))
+        # Where several stems begin at the same place the longest one tells all.
+        longest_first = sorted(self.stems, key=len, reverse=True)
+        self._pattern = re.compile(rf"(?<![^\W_])(?=({'|'.join(map(_as_pattern, longest_first))}))")
+        self._words_of = {
+            stem: frozenset(word for word, own in stem_of.items() if re.match(_as_pattern(own), stem))
+            for stem in self.stems
+        }
+
+    def __call__(self, text: str) -> frozenset[str]:
+        """Those of the words that stand in a text."""
+        present = frozenset[str]()
+        for stem in self._pattern.findall(_fold(text)):
+            present |= self._words_of[stem]
+        return present
+
+
+def _as_pattern(stem: str) -> str:
+    return re.escape(stem) + ("" if len(stem) >= _SHORTEST_PREFIX else r"(?![^\W_])")
 
 
 def _stem(word: str) -> str:

@@ -67,14 +67,19 @@ def test_that_labels_lead_to_spans_files_and_vectors(filled):
     file_ids = found.file_ids_where(File.name.in_(["Wind2.wav", "Wind4.wav"]))
     labels = found.labels_of_files(file_ids)
     assert len(labels) == 3 + 5
-    kept, files, starts_s, ends_s = found.spans_of_labels(np.concatenate([labels[::-1], [10**12]]))
-    assert kept.tolist() == sorted(labels.tolist())
-    assert set(files.tolist()) == set(file_ids.tolist())
+    windows = found.windows_of_files(file_ids)
+    assert windows.labels.tolist() == sorted(labels.tolist())
+    assert set(windows.files.tolist()) == set(file_ids.tolist())
     for file_id in file_ids:
-        mine = files == file_id
+        mine = windows.taken(windows.files == file_id)
         duration_s = found.files_by_id([int(file_id)])[int(file_id)].duration_s
-        assert starts_s[mine].tolist() == [0.5 * window for window in range(int(mine.sum()))]
-        assert ends_s[mine].max() == pytest.approx(duration_s)
+        assert mine.starts_s.tolist() == [0.5 * window for window in range(len(mine))]
+        assert mine.ends_s.max() == pytest.approx(duration_s)
+    by_label = found.windows_of_labels(np.concatenate([labels[::-1], [10**12]]))
+    halves = windows.taken(np.arange(3, 8)).joined(windows.taken(np.arange(3)))
+    for other in (by_label, halves):
+        for column in ("labels", "files", "starts_s", "ends_s"):
+            assert getattr(other, column).tolist() == getattr(windows, column).tolist()
     exists, vectors = found.known_vectors(np.append(labels[::-1], 10**12))
     assert exists.tolist() == [True] * len(labels) + [False]
     stored = dict(rows(filled, "SELECT id, vector FROM embeddings"))
@@ -86,6 +91,7 @@ def test_that_labels_lead_to_spans_files_and_vectors(filled):
 def test_that_labels_of_another_model_stay_out(filled):
     found = Repository(filled, model_id="other-1.0.0", dimension=16)
     assert len(found.labels_of_files(found.file_ids_where())) == 0
+    assert len(found.windows_of_files(found.file_ids_where())) == 0
     assert found.file_vector(1) is None
 
 
@@ -95,7 +101,7 @@ def test_that_nothing_is_asked_for_without_harm(filled):
     assert found.files_by_id([]) == {}
     assert found.files_by_path(nothing, limit=5) == []
     assert len(found.labels_of_files(nothing)) == 0
-    assert [len(column) for column in found.spans_of_labels(nothing)] == [0, 0, 0, 0]
+    assert len(found.windows_of_labels(nothing)) == len(found.windows_of_files(nothing)) == 0
     assert found.known_vectors(nothing)[1].shape == (0, 16)
 
 

@@ -87,8 +87,9 @@ def test_that_a_damaged_graph_is_searched_around_and_built_again_alone(saved, so
     assert files[which].name in reader.status().problem
     assert recall(reader, source, QUERIES) >= 0.98
     gap_label = (50, 2_950)[which]
-    held = source.matrix[source.labels == gap_label]
-    np.testing.assert_array_equal(reader.vectors(np.array([gap_label])), held)
+    held, vectors = reader.held(np.array([gap_label, 3_001]))
+    assert held.tolist() == [False, True]
+    np.testing.assert_array_equal(vectors, source.matrix[source.labels == 3_001])
 
     writer = opened(saved, source)
     events = finish(writer)

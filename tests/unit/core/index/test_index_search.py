@@ -135,9 +135,25 @@ def test_that_no_results_cannot_be_asked_for(big):
 def test_that_vectors_come_back_in_the_order_asked_for(big):
     index, source = big
     places = np.array([6_140, 3, 5_999, 0, 3])
-    np.testing.assert_array_equal(index.vectors(source.labels[places]), source.matrix[places])
-    with pytest.raises(KeyError):
-        index.vectors(np.array([12]))
+    held, vectors = index.held(np.append(source.labels[places], 12))
+    assert held.tolist() == [True] * len(places) + [False]
+    np.testing.assert_array_equal(vectors, source.matrix[places])
+
+
+def test_that_a_graph_is_loaded_by_the_second_search(tmp_path):
+    source = MemorySource()
+    source.put(clustered(5_000))
+    finish(open_index(tmp_path, source, read_only=False, settings=SMALL))
+    index = open_index(tmp_path, source, read_only=True, settings=SMALL)
+
+    def loaded() -> list[bool]:
+        return [part.segment.loaded for part in index._snapshot.parts]
+
+    assert set(loaded()) == {False}
+    assert index.search(QUERIES[0], 10)[0].tolist() == source.best(QUERIES[0], 10)[0].tolist()
+    assert set(loaded()) == {False}
+    assert recall(index, source, QUERIES) >= 0.98
+    assert set(loaded()) == {True}
 
 
 def test_that_vectors_with_impossible_values_do_no_harm(tmp_path, caplog):
@@ -164,9 +180,9 @@ def test_that_a_library_without_graphs_is_searched_in_bounded_memory(tmp_path, r
     assert recall(index, source, QUERIES[:10]) == 1.0
     allowed = source.labels[::7]
     assert recall(index, source, QUERIES[:5], allowed=allowed) == 1.0
-    np.testing.assert_array_equal(index.vectors(np.array([4_321, 1])), source.matrix[[4_320, 0]])
-    with pytest.raises(KeyError):
-        index.vectors(np.array([5_001]))
+    held, vectors = index.held(np.array([5_000, 1]))
+    assert held.tolist() == [False, True]
+    np.testing.assert_array_equal(vectors, source.matrix[:1])
 
 
 def test_that_searches_go_on_while_rows_come_and_go(tmp_path):
@@ -185,7 +201,8 @@ def test_that_searches_go_on_while_rows_come_and_go(tmp_path):
                 query = QUERIES[searches[number] % len(QUERIES)]
                 labels, scores = index.search(query, 10)
                 assert labels.size == np.unique(labels).size == 10
-                np.testing.assert_allclose(index.vectors(labels[:1]) @ query, scores[:1], atol=1e-5)
+                held, vectors = index.held(labels)
+                np.testing.assert_allclose(vectors @ query, scores[held], atol=1e-5)
                 searches[number] += 1
         except BaseException as error:  # noqa: BLE001 - raised again by the test
             failures.append(error)

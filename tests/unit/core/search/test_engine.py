@@ -15,7 +15,7 @@ from core.encoders.card import Calibration, LogisticFit, VerifiedFit
 from core.encoders.known_text import KnownTexts
 from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
-from core.index import open_index
+from core.index import LibraryIndex, open_index
 from core.search.engine import SearchEngine
 from core.search.query import ClipPart, TextPart, build_query
 from core.types import Span
@@ -310,7 +310,7 @@ def test_that_literal_words_that_stand_anywhere_in_the_text_are_a_match(engine, 
 
 
 def test_that_rows_removed_during_a_search_do_no_harm(engine, catalogue, monkeypatch):
-    spans = Repository.spans_of_labels
+    spans = Repository.windows_of_labels
 
     def spans_and_removal(self, labels):
         found = spans(self, labels)
@@ -318,9 +318,29 @@ def test_that_rows_removed_during_a_search_do_no_harm(engine, catalogue, monkeyp
             connection.exec_driver_sql("DELETE FROM files WHERE name = 'rex.wav'")
         return found
 
-    monkeypatch.setattr(Repository, "spans_of_labels", spans_and_removal)
+    monkeypatch.setattr(Repository, "windows_of_labels", spans_and_removal)
     assert "rex.wav" not in names(engine.search(build_query("bark"), show_all=True).hits)
     assert engine.moments(build_query("bark"), 1) == ()
+
+
+def test_that_vectors_that_the_index_does_not_hold_are_read_from_the_catalogue(engine, monkeypatch):
+    queries = [build_query("bark"), build_query("rain", negatives=["bark"])]
+    expected = [engine.search(query, show_all=True) for query in queries]
+    curve = engine.moments(queries[0], 3)
+    of_index = LibraryIndex.held
+    asked: list[int] = []
+
+    def odd_ones(self, labels):
+        asked.extend(labels.tolist())
+        held, vectors = of_index(self, labels)
+        assert held.all()
+        odd = labels % 2 == 1
+        return odd, vectors[odd]
+
+    monkeypatch.setattr(LibraryIndex, "held", odd_ones)
+    assert [engine.search(query, show_all=True) for query in queries] == expected
+    assert engine.moments(queries[0], 3) == curve
+    assert {label % 2 for label in asked} == {0, 1}
 
 
 def test_that_what_known_texts_say_of_a_window_is_worked_out_once(catalogue, tmp_path, monkeypatch):

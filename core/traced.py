@@ -29,5 +29,11 @@ def record(function: Callable[..., Any], *example: Tensor) -> Callable[..., Any]
     with warnings.catch_warnings(), torch.no_grad():
         # Torch would rather see its compiler used, which needs a C++ compiler on the user's machine.
         warnings.simplefilter("ignore", DeprecationWarning)
-        recorded: Callable[..., Any] = torch.jit.trace(function, example, check_trace=False)  # type: ignore[no-untyped-call]
-    return recorded
+        recorded = torch.jit.trace(function, example, check_trace=False)  # type: ignore[no-untyped-call]
+
+    def run(*tensors: Tensor) -> Any:
+        # As it was recorded: looking for shortcuts would cost each thread's first calls more than it ever saves.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            return recorded(*tensors)
+
+    return run

@@ -100,7 +100,10 @@ def run(*, report: Callable[[str], None] = lambda _: None) -> list[BenchRow]:
     started = time.perf_counter()
     index = open_index(folder, source, read_only=True)
     index.search(space.texts[0], 10)
-    load_s = time.perf_counter() - started
+    first_s = time.perf_counter() - started
+    # The first search does without the graph.
+    index.search(space.texts[0], 10)
+    load_s = time.perf_counter() - started - first_s
     private_mb = (_resident_bytes() - before) / 2**20
     status = index.status()
     bytes_on_disk = sum(path.stat().st_size for path in folder.iterdir())
@@ -108,7 +111,8 @@ def run(*, report: Callable[[str], None] = lambda _: None) -> list[BenchRow]:
     rows = [
         BenchRow("index: rows in graph + in tail", f"{status.graph_rows:,} + {status.memory_rows:,}"),
         BenchRow("index: build, when it was built in this run", f"{build_s:.0f} s" if build_s > 1 else "cached"),
-        BenchRow("index: open, check sums, load, first search", f"{load_s:.2f} s"),
+        BenchRow("index: open, check sums, first search", f"{first_s:.2f} s"),
+        BenchRow("index: load, second search", f"{load_s:.2f} s"),
         BenchRow("index: memory per 100,000 rows", f"{private_mb * 1e5 / ROWS:.0f} MB"),
         BenchRow("index: disk per 100,000 rows", f"{bytes_on_disk / 2**20 * 1e5 / ROWS:.0f} MB"),
     ]

@@ -38,7 +38,7 @@ class Searchable(Protocol):
         self, *conditions: str, order: Order = "path", among: Sequence[int] | IntArray | None = None
     ) -> IntArray: ...
 
-    def encoder(self) -> Any: ...
+    def warm_up(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +136,9 @@ class SearchController(QObject):
         return self._is_busy
 
     def warm_up(self) -> None:
-        """Load the encoder in the background, so that the first question need not wait for it."""
+        """Load the encoder and the index in the background, so that the first questions need not wait for them."""
         if not self._is_warm:
-            self._runner.call(self._library.encoder, on_result=self._on_warm, name="load the encoder")
+            self._runner.call(self._library.warm_up, on_result=self._on_warm, name="load the encoder and the index")
 
     def ask(
         self,

@@ -141,6 +141,11 @@ class LibraryIndex:
         """The vectors that are at hand: see `VectorIndex.held`."""
         return self._snapshot.held(np.asarray(labels, np.int64))
 
+    def load(self) -> None:
+        """Load the graphs, which otherwise the second search waits for."""
+        for part in self._snapshot.parts:
+            part.load()
+
     # Following the source
 
     def refresh(self) -> bool:

@@ -166,12 +166,21 @@ class Part:
             return NOTHING
         fetched = math.ceil(max(self._settings.search_breadth, self._settings.slack * k * total / competing))
         exact_us = SCAN_US * total if allowed is None else min(SCAN_US * total, GATHER_US * competing)
-        pays = fetched < total and exact_us > self._settings.exact_premium * CANDIDATE_US * fetched
-        if pays and self.segment.worth_loading():
+        if self._graph_pays(fetched, exact_us) and self.segment.worth_loading():
             found = self._search_graph(query, min(k, competing), fetched, allowed, floor)
             if found is not None:
                 return found
         return self._search_exactly(query, k, allowed)
+
+    def load(self) -> None:
+        """Load the graph now, if a search of all rows would use it."""
+        if self._graph_pays(self._settings.search_breadth, SCAN_US * self.segment.labels.size):
+            _ = self.segment.graph
+
+    def _graph_pays(self, fetched: int, exact_us: float) -> bool:
+        """Whether fetching so many candidates from the graph is faster than an exact search that takes so long."""
+        affordable_us = self._settings.exact_premium * CANDIDATE_US * fetched
+        return fetched < self.segment.labels.size and exact_us > affordable_us
 
     def _search_graph(
         self, query: FloatArray, k: int, fetched: int, allowed: IntArray | None, floor: float

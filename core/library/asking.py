@@ -39,6 +39,14 @@ class Asking(ModelBench):
         """
         return self._search(query, limit=limit, show_all=show_all, within=within)
 
+    def warm_up(self) -> None:
+        """Load what the first questions would have to wait for; takes a second or two, and more in a huge library.
+
+        Raises:
+            ModelError: The encoder cannot be loaded.
+        """
+        self._ask(lambda serving: serving.warm_up())
+
     def similar(
         self,
         path: Path,

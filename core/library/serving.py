@@ -77,6 +77,15 @@ class ServedModel:
                 self._loaded = load_dual_encoder(self.model.folder, device=self._device)
             return self._loaded
 
+    def warm_up(self) -> None:
+        """Load what a question in words needs and what its answers are found by.
+
+        Raises:
+            ModelError: The encoder's files are damaged, or the device is not there.
+        """
+        self.encoder().embed_text(["a sound"])
+        self.index.load()
+
     def _clip_vector(self, clip: ClipPart) -> FloatArray:
         """The vector (d,) of an example clip.
 

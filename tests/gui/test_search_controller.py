@@ -54,8 +54,8 @@ class SlowLibrary:
     def list_files(self, *conditions: str, order: str = "path", among: object = None) -> IntArray:
         return np.array([3, 1, 2])
 
-    def encoder(self) -> str:
-        return "loaded"
+    def warm_up(self) -> None:
+        pass
 
 
 class Heard:

@@ -154,6 +154,9 @@ def test_that_a_graph_is_loaded_by_the_second_search(tmp_path):
     assert set(loaded()) == {False}
     assert recall(index, source, QUERIES) >= 0.98
     assert set(loaded()) == {True}
+    index = open_index(tmp_path, source, read_only=True, settings=SMALL)
+    index.load()
+    assert set(loaded()) == {True}
 
 
 def test_that_vectors_with_impossible_values_do_no_harm(tmp_path, caplog):

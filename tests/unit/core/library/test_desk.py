@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from small_library import write_sound
 
+from core.encoders.bert import SentenceTower
 from core.errors import LibraryBusyError, LibraryError, QueryError, UnusableFileError
+from core.index import LibraryIndex
 from core.jobs import PauseToken, Progress
 from core.library import FileState, Library
 from core.search.query import ClipPart, QuerySpec, build_query
@@ -31,6 +33,19 @@ def test_that_names_are_searchable_after_a_scan_and_sounds_after_embedding(libra
     (hit,) = library.search(build_query('"zeppelin"')).hits
     assert hit.span is not None
     assert library.peaks([hit.file_id])[hit.file_id].duration_s == pytest.approx(1.0)
+
+
+def test_that_warming_up_loads_what_the_first_questions_need(library, monkeypatch):
+    loaded: list[object] = []
+    monkeypatch.setattr(LibraryIndex, "load", lambda self: loaded.append(self))
+    library.warm_up()
+    assert loaded == [library._serving.index]
+    read = SentenceTower.forward
+    begun: list[int] = []
+    monkeypatch.setattr(SentenceTower, "__init__", lambda self, *_: begun.append(1))
+    monkeypatch.setattr(SentenceTower, "forward", lambda self, *given: [begun.append(2), read(self, *given)][1])
+    assert library.search(build_query("rain"), show_all=True).hits
+    assert begun == [2], "the tower is there and need not be made"
 
 
 def test_that_a_scan_runs_beside_embedding_but_not_beside_another_scan(library, sounds):

@@ -12,7 +12,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# What is imported and collected stays: looking through it for rubbish, now and in every test, takes a sixth of the time.
+# What is imported and collected stays; looking through it for rubbish, again and again, takes a sixth of the time.
 gc.disable()
 
 _ROOT = Path(__file__).resolve().parent.parent

@@ -44,6 +44,7 @@ from core.encoders.runner import Device, choose_device, create_runner
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
 from core.encoders.waveform import SampleFrames, WaveformRunner
 from core.errors import ModelError
+from core.traced import record
 
 _WAY_OUT = "Install the model again, or choose another."
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -91,10 +92,11 @@ def _audio_half(card: ModelCard, read: ReadFile, device: Literal["cpu", "cuda"])
 
     head = _filled(card, card.architecture.audio_head, create_audio_head, state, "head.")
     trunk = make_trunk()
-    _check_head(card, head, torch.zeros(1, trunk.summary_dimension), torch.zeros(1, trunk.classes))
+    example = torch.zeros(1, trunk.summary_dimension), torch.zeros(1, trunk.classes)
+    _check_head(card, head, *example)
     return AudioHalf(
         create_runner(make_trunk, device),
-        head,
+        record(head, *example),
         shortest_frames=round(card.shortest_s * PASST_LOG_MEL.sample_rate_hz / PASST_LOG_MEL.hop_samples),
         silence=PASST_LOG_MEL.silence,
     )

@@ -113,7 +113,7 @@ class BlendedAudioHead(nn.Module):
 
     def untrained_share(self, embedding: Tensor) -> Tensor:
         """(b, e) -> (b, 1), 0 to `most`: how far the untrained score is trusted."""
-        own = normalize(embedding[:, : len(self.mean)] - self.mean, dim=-1)
+        own = normalize(embedding[:, : self.mean.shape[0]] - self.mean, dim=-1)
         nearest = (own @ self.centres.T).amax(dim=-1, keepdim=True)
         return self.most * (1.0 - _way(nearest, self.far, self.near))
 

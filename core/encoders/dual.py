@@ -43,7 +43,7 @@ class AudioHalf:
     def __init__(
         self,
         runner: TrunkRunner | WaveformRunner,
-        head: nn.Module,
+        head: Callable[..., Tensor],
         *,
         shortest_frames: int = 0,
         silence: float = 0.0,

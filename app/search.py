@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import KnownError
+from core.jobs import CancelToken
 from core.search.query import Query, QuerySpec
 from core.search.result import SearchResult
 from core.types import IntArray
@@ -38,7 +40,7 @@ class Searchable(Protocol):
         self, *conditions: str, order: Order = "path", among: Sequence[int] | IntArray | None = None
     ) -> IntArray: ...
 
-    def warm_up(self) -> None: ...
+    def warm_up(self, cancel: CancelToken | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +123,7 @@ class SearchController(QObject):
         self._in_flight = 0
         self._must_follow = False
         self._is_warm = False
+        self._closing = CancelToken()
         self._is_busy = False
         self._debounce = self._timer(debounce_ms, self._start)
         self._refresh = self._timer(refresh_ms, self._ask_again)
@@ -138,7 +141,15 @@ class SearchController(QObject):
     def warm_up(self) -> None:
         """Load the encoder and the index in the background, so that the first questions need not wait for them."""
         if not self._is_warm:
-            self._runner.call(self._library.warm_up, on_result=self._on_warm, name="load the encoder and the index")
+            self._runner.call(
+                partial(self._library.warm_up, self._closing),
+                on_result=self._on_warm,
+                name="load the encoder and the index",
+            )
+
+    def close(self) -> None:
+        """Load nothing more."""
+        self._closing.cancel()
 
     def ask(
         self,

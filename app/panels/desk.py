@@ -129,6 +129,7 @@ class Desk(QWidget):
     def close_down(self) -> None:
         """Stop what is going on; the runner's shutdown then waits for it."""
         self._visible.stop()
+        self.search.close()
         self.controller.close()
         self.player.close_down()
         self.indexing.close()

@@ -141,9 +141,15 @@ class LibraryIndex:
         """The vectors that are at hand: see `VectorIndex.held`."""
         return self._snapshot.held(np.asarray(labels, np.int64))
 
-    def load(self) -> None:
-        """Load the graphs, which otherwise the second search waits for."""
+    def load(self, token: CancelToken | None = None) -> None:
+        """Load the graphs, which otherwise the second search waits for.
+
+        Raises:
+            CancelledError: The token was set; it is looked at between two graphs.
+        """
         for part in self._snapshot.parts:
+            if token is not None:
+                token.check()
             part.load()
 
     # Following the source

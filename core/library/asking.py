@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.catalogue.failure import shown
 from core.errors import LibraryError
+from core.jobs import CancelToken
 from core.library.bench import ModelBench
 from core.search.duplicate import Duplicate, find_duplicates
 from core.search.focus import Focus
@@ -39,13 +40,14 @@ class Asking(ModelBench):
         """
         return self._search(query, limit=limit, show_all=show_all, within=within)
 
-    def warm_up(self) -> None:
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Load what the first questions would have to wait for; takes a second or two, and more in a huge library.
 
         Raises:
+            CancelledError: The token was set.
             ModelError: The encoder cannot be loaded.
         """
-        self._ask(lambda serving: serving.warm_up())
+        self._ask(lambda serving: serving.warm_up(cancel))
 
     def similar(
         self,

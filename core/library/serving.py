@@ -16,6 +16,7 @@ from core.catalogue.vectors import CatalogueVectors
 from core.encoders.load import InstalledModel, load_dual_encoder, load_relevance
 from core.encoders.windows import pool_windows
 from core.index import index_folder, open_index
+from core.jobs import CancelToken
 from core.search.clip import embed_clip
 from core.search.engine import SearchEngine
 from core.search.query import ClipPart
@@ -77,14 +78,15 @@ class ServedModel:
                 self._loaded = load_dual_encoder(self.model.folder, device=self._device)
             return self._loaded
 
-    def warm_up(self) -> None:
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Load what a question in words needs and what its answers are found by.
 
         Raises:
+            CancelledError: The token was set.
             ModelError: The encoder's files are damaged, or the device is not there.
         """
         self.encoder().embed_text(["a sound"])
-        self.index.load()
+        self.index.load(cancel)
 
     def _clip_vector(self, clip: ClipPart) -> FloatArray:
         """The vector (d,) of an example clip.

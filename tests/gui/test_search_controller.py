@@ -14,6 +14,7 @@ from app.errors import ErrorCentre
 from app.jobs import JobRunner
 from app.search import SearchAnswer, SearchController, names_query
 from core.errors import KnownError, ModelError
+from core.jobs import CancelToken
 from core.library import Library
 from core.search.query import Query, QuerySpec, TextPart
 from core.search.result import SearchResult
@@ -30,6 +31,7 @@ class SlowLibrary:
         self.within: list[IntArray | None] = []
         self.error: Exception | None = None
         self.is_open = True
+        self.warming: CancelToken | None = None
 
     def hold(self, *texts: str) -> None:
         for text in texts:
@@ -54,8 +56,8 @@ class SlowLibrary:
     def list_files(self, *conditions: str, order: str = "path", among: object = None) -> IntArray:
         return np.array([3, 1, 2])
 
-    def warm_up(self) -> None:
-        pass
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
+        self.warming = cancel
 
 
 class Heard:
@@ -93,6 +95,13 @@ def controller(library: SlowLibrary, runner: JobRunner, errors: ErrorCentre, qtb
 @pytest.fixture
 def heard(controller: SearchController) -> Heard:
     return Heard(controller)
+
+
+def test_that_loading_ends_with_the_window(controller: SearchController, library: SlowLibrary) -> None:
+    assert library.warming is not None
+    assert not library.warming.cancelled
+    controller.close()
+    assert library.warming.cancelled
 
 
 def test_that_a_question_is_answered(controller: SearchController, heard: Heard, qtbot: QtBot) -> None:

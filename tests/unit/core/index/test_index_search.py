@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from memory_source import DIMENSION, SMALL, MemorySource, clustered, finish, recall
 
+from core.errors import CancelledError
 from core.index import IndexSettings, LibraryIndex, VectorIndex, VectorSource, open_index
+from core.jobs import CancelToken
 
 QUERIES = clustered(40, seed=9)
 
@@ -155,6 +157,11 @@ def test_that_a_graph_is_loaded_by_the_second_search(tmp_path):
     assert recall(index, source, QUERIES) >= 0.98
     assert set(loaded()) == {True}
     index = open_index(tmp_path, source, read_only=True, settings=SMALL)
+    stopped = CancelToken()
+    stopped.cancel()
+    with pytest.raises(CancelledError):
+        index.load(stopped)
+    assert set(loaded()) == {False}
     index.load()
     assert set(loaded()) == {True}
 

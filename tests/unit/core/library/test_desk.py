@@ -37,7 +37,7 @@ def test_that_names_are_searchable_after_a_scan_and_sounds_after_embedding(libra
 
 def test_that_warming_up_loads_what_the_first_questions_need(library, monkeypatch):
     loaded: list[object] = []
-    monkeypatch.setattr(LibraryIndex, "load", lambda self: loaded.append(self))
+    monkeypatch.setattr(LibraryIndex, "load", lambda self, _token: loaded.append(self))
     library.warm_up()
     assert loaded == [library._serving.index]
     read = SentenceTower.forward

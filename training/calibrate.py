@@ -10,13 +10,12 @@ Shape legend: q queries, n clips, k background clips, d embedding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.encoders.card import Calibration, LogisticFit
-from core.encoders.protocol import TextReading
+from core.encoders.card import LogisticFit
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.data.manifest import Clip
@@ -29,7 +28,6 @@ _LEAST_HELD = 0.1
 """Of the mean spread; at least so much is added to every spread before it is whitened."""
 _LOOKED_AT = 5
 _LEAST_SPREAD = 1e-9
-_NEUTRAL = LogisticFit(score=1.0, surprise=0.0, bias=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,58 +220,20 @@ def _newton(examples: Examples, columns: tuple[int, ...], *, penalty: float, ste
     return np.asarray(weights, dtype=np.float32)
 
 
-def calibrate(
-    background: FloatArray,
-    *,
-    text: Callable[[Relevance], tuple[Examples, Examples]],
-    clip: Callable[[Relevance], Examples],
-    kept: float,
-    turn: FloatArray | None = None,
-) -> Calibration:
-    """Both fits over the features that a background (k, d) gives.
-
-    Args:
-        background: Clips that queries are compared to.
-        text: Gives the examples of text queries, and those of absurd ones, which together weigh a third as much as
-            the other false claims.
-        clip: Gives the examples of queries by clip.
-        kept: Share of the matches of text queries that has to reach one half.
-        turn: (d, d) of examples; None: it follows from the background.
-    """
-    plain = Calibration(text=_NEUTRAL, clip=_NEUTRAL, clip_whitening=CLIP_WHITENING)
-    neutral = Relevance(plain, background, turn=turn)
-    known, absurd = text(neutral)
-    times = max(1, int((~known.matches).sum()) // (3 * max(1, len(absurd.matches))))
-    fit = fit_logistic(join(known, repeated(absurd, times)))
-    return Calibration(
-        text=lowered(fit, known, kept=kept), clip=fit_logistic(clip(neutral)), clip_whitening=CLIP_WHITENING
-    )
-
-
-def log_odds_of(relevance: Relevance, texts: TextReading, clips: FloatArray) -> FloatArray:
-    """Log-odds (q, n) of clips (n, d) for texts, as the search engine judges them."""
-    recall = None if texts.sentences is None else relevance.recall(clips)
-    rows = [
-        relevance.log_odds(
-            vector,
-            clips @ vector,
-            "text",
-            sentence=None if texts.sentences is None else texts.sentences[row],
-            recall=recall,
-        )
-        for row, vector in enumerate(texts.vectors)
-    ]
+def log_odds_of(relevance: Relevance, texts: FloatArray, clips: FloatArray) -> FloatArray:
+    """Log-odds (q, n) of clips (n, d) for texts (q, d), as the search engine judges them."""
+    rows = [relevance.log_odds(text, clips @ text, "text") for text in texts]
     return np.stack(rows) if rows else np.zeros((0, len(clips)), dtype=np.float32)
 
 
 def calibration_figures(
     relevance: Relevance,
-    queries: TextReading,
+    queries: FloatArray,
     clips: FloatArray,
     *,
     fits: BoolArray,
     kin: BoolArray,
-    absurd: TextReading,
+    absurd: FloatArray,
 ) -> CalibrationFigures:
     """How the threshold of one half does on q text queries over clips (n, d); see `put_to`."""
     odds = log_odds_of(relevance, queries, clips)

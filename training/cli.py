@@ -419,7 +419,8 @@ def _evaluate_like_shipped(
     from training.tower import model_towers
 
     embedder = EncoderEmbedder(load_dual_encoder(model, device="cpu"))
-    free = TrainingFreeScorer(*model_towers(model), recipe)
+    towers, head = model_towers(model)
+    free = TrainingFreeScorer(towers, head.class_names, recipe)
     scorers: dict[str, Scorer] = {TRAINING_FREE: free, ONE_VECTOR: free.as_one_vector(), MODEL: embedder}
     scorings = {
         name: scoring(scorer, clips, recipe, outside_shortest_s=outside_shortest_s) for name, scorer in scorers.items()

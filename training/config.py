@@ -70,7 +70,6 @@ class DataConfig(_Part):
         class_name_frames: The class names are such texts too, put into each of these ("the sound of {}").
         class_name_share: How many of the extra texts in a batch are class names.
         background: How many training clips the model keeps to know how high a query scores by chance.
-        known_texts: How many means of training captions it keeps to know what else may be said of a sound.
     """
 
     held_out_sources: tuple[str, ...] = ()
@@ -80,7 +79,6 @@ class DataConfig(_Part):
     class_name_frames: tuple[str, ...] = ("{}",)
     class_name_share: float = Field(default=0.0, ge=0, le=1)
     background: int = Field(default=512, ge=2)
-    known_texts: int = Field(default=512, ge=1)
 
 
 class HeadConfig(_Part):
@@ -115,6 +113,22 @@ class TimbreConfig(_Part):
         return self
 
 
+class KnownConfig(_Part):
+    """Texts that the heads know (`core.encoders.known_text`): means of the captions that were learned from.
+
+    Attributes:
+        texts: How many of them a text is read beside; at most as many as there are captions.
+        text_temperature: Of the cosines to them.
+        levels: How many of them tell a sound's level.
+        level_temperature: Of its scores for them.
+    """
+
+    texts: int = Field(ge=1)
+    text_temperature: float = Field(default=0.05, gt=0)
+    levels: int = Field(ge=1)
+    level_temperature: float = Field(default=0.04, gt=0)
+
+
 class BlendConfig(_Part):
     """How far the heads are trusted and how far the score that needs no training (`core.encoders.blended_head`).
 
@@ -128,7 +142,8 @@ class BlendConfig(_Part):
         named: Cosine of one that gets the largest.
         text_least: The least share on the text's side.
         text_most: The largest.
-        timbre: None: texts and sounds share all numbers of the embedding.
+        timbre: None: no numbers of the embedding are for it.
+        known: None: the heads know no texts.
     """
 
     centres: int = Field(default=256, ge=1)
@@ -141,6 +156,7 @@ class BlendConfig(_Part):
     text_least: float = Field(default=0.05, ge=0, le=1)
     text_most: float = Field(default=0.25, ge=0, le=1)
     timbre: TimbreConfig | None = None
+    known: KnownConfig | None = None
 
     @model_validator(mode="after")
     def _is_in_order(self) -> BlendConfig:

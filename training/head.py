@@ -19,7 +19,7 @@ from core.encoders.head import create_audio_head, create_text_head
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.encoders.timbre import TimbreHead
 from core.types import FloatArray
-from training.cluster import spherical_means
+from training.cluster import group_means, spherical_means
 from training.config import BlendConfig, HeadConfig, Recipe
 from training.data.feature import TrunkFeatures
 from training.recipe import RecipeError
@@ -52,6 +52,10 @@ def head_specs(recipe: Recipe, *, trunk_dimension: int, classes: int, sentence: 
     sounds |= {"learned": audio, "dimension": dimension, "most": blend.sound_most}
     texts |= {"learned": text, "dimension": dimension, "least": blend.text_least, "most": blend.text_most}
     texts["phrases"] = True
+    if blend.known is not None:
+        own = blend.known
+        sounds["known"] = {"texts": own.levels, "temperature": own.level_temperature}
+        texts["known"] = {"texts": own.texts, "temperature": own.text_temperature}
     if blend.timbre is not None:
         if max(end for _, end in blend.timbre.inputs) > trunk_dimension or blend.timbre.dimension >= dimension:
             raise RecipeError(
@@ -122,7 +126,7 @@ def finish_heads(
         worn: Some of what was learned from as it is, and worn copies of it.
 
     Raises:
-        RecipeError: There are fewer clips than centres, or the timbre does not fit.
+        RecipeError: There are fewer clips than centres or fewer captions than known texts, or the timbre does not fit.
     """
     if recipe.blend is None:
         return audio, text
@@ -141,7 +145,29 @@ def finish_heads(
     joint = _joint_map(sounds.eval(), texts.eval(), data)
     sounds.blend.set_map(joint)
     texts.blend.set_map(joint)
+    if sounds.level is not None and texts.echo is not None:
+        sentences = normalize(data.sentences, dim=-1)
+        vectors = torch.cat([texts.joined(part) for part in torch.split(sentences, _BATCH)])
+        texts.echo.set_texts(*_known_texts(sentences, vectors, len(texts.echo.vectors), seed=recipe.seed))
+        _, levels = _known_texts(sentences, vectors, len(sounds.level.vectors), seed=recipe.seed)
+        heard = zip(torch.split(data.embeddings[0], _BATCH), torch.split(data.logits[0], _BATCH), strict=True)
+        sounds.level.set_texts(levels, torch.cat([sounds.joined(*part) for part in heard]))
     return sounds, texts
+
+
+def _known_texts(sentences: Tensor, vectors: Tensor, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Means of captions that read alike: of their sentences (k, s) at unit length, and of their vectors (k, j).
+
+    Raises:
+        RecipeError: There are fewer captions.
+    """
+    if len(sentences) < count:
+        raise RecipeError(f"{len(sentences)} captions make no {count} known texts.", "Set blend.known lower.")
+    centres, owner = spherical_means(sentences.numpy(), count, rng=np.random.default_rng(seed))
+    meant, empty = group_means(vectors.numpy(), owner, count)
+    # A group that has lost all captions to one like it is still where one of them was.
+    meant[empty] = vectors.numpy()[(centres[empty] @ sentences.numpy().T).argmax(axis=1)]
+    return as_tensor(centres), as_tensor(meant)
 
 
 def _centres(embeddings: Tensor, blend: BlendConfig, *, seed: int) -> tuple[Tensor, Tensor]:

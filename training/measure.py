@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.audio.mono import read_mono
 from core.encoders.folded import FoldedMobileNet
-from core.encoders.protocol import DualEncoder, TextReading
+from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.encoders.sentence import SentenceTokenizer
 from core.types import FloatArray
@@ -49,10 +49,6 @@ class Embedder(Protocol):
 
     def texts(self, texts: Sequence[str]) -> FloatArray:
         """(q, d) unit length."""
-        ...
-
-    def read(self, texts: Sequence[str]) -> TextReading:
-        """The same, and sentences."""
         ...
 
     def sounds(self, clips: Sequence[Clip]) -> FloatArray:
@@ -136,11 +132,11 @@ def calibration_on_test(
     queries = caption_queries(test)
     return calibration_figures(
         relevance,
-        embedder.read(queries.texts),
+        embedder.texts(queries.texts),
         embedder.sounds(test),
         fits=same_concept(test, queries),
         kin=same_category(test, queries),
-        absurd=embedder.read(recipe.absurd_queries[1::2]),
+        absurd=embedder.texts(recipe.absurd_queries[1::2]),
     )
 
 
@@ -158,10 +154,6 @@ class EncoderEmbedder:
     def texts(self, texts: Sequence[str]) -> FloatArray:
         """See `Embedder`."""
         return self._encoder.embed_text(texts)
-
-    def read(self, texts: Sequence[str]) -> TextReading:
-        """See `Embedder`."""
-        return self._encoder.read_text(texts)
 
     def sounds(self, clips: Sequence[Clip]) -> FloatArray:
         """See `Embedder`; a clip is embedded once."""

@@ -21,6 +21,7 @@ from core.encoders.head import create_text_head
 from core.encoders.profile_head import ProfileTextHead
 from core.encoders.registry import create_encoder
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
+from core.encoders.weights import unpack_weights
 from core.errors import ModelError
 
 TEXT_TOWER = "minilm-l6"
@@ -84,8 +85,8 @@ def round_as_stored(trunk: MobileNetTrunk, text: SentenceTower) -> None:
                 weight.copy_(weight.half().float())
 
 
-def model_towers(folder: Path) -> tuple[Towers, Tensor]:
-    """The towers inside a model folder, and its class names' sentence embeddings (c, s).
+def model_towers(folder: Path) -> tuple[Towers, ProfileTextHead | BlendedTextHead]:
+    """The towers inside a model folder, and the head after its text tower.
 
     Raises:
         ModelError: The folder is no model with these towers.
@@ -94,16 +95,16 @@ def model_towers(folder: Path) -> tuple[Towers, Tensor]:
     trunk = _create_trunk(card.architecture.trunk.name, **card.architecture.trunk.options)
     text = create_text_tower(card.architecture.text_tower.name, **card.architecture.text_tower.options)
     try:
-        audio_state, text_state = load_file(folder / AUDIO_FILE), load_file(folder / TEXT_FILE)
+        audio_state, text_state = (unpack_weights((folder / name).read_bytes()) for name in (AUDIO_FILE, TEXT_FILE))
         trunk.load_state_dict(_under(audio_state, "trunk."))
         text.load_state_dict(_under(text_state, "tower."))
         head = create_text_head(card.architecture.text_head.name, **card.architecture.text_head.options)
         head.load_state_dict(_under(text_state, "head."))
-    except (OSError, RuntimeError, SafetensorError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ModelError(f"The model in {folder} cannot be read: {error!r}.") from error
     if not isinstance(head, ProfileTextHead | BlendedTextHead):
         raise ModelError(f"The model in {folder} knows no class names.", "Choose one like earshot-base.")
-    return join_towers(trunk, text, (folder / TOKENIZER_FILE).read_bytes()), head.class_names
+    return join_towers(trunk, text, (folder / TOKENIZER_FILE).read_bytes()), head.eval()
 
 
 def text_tower_options(tower: SentenceTower) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _create_trunk(name: str, **options: Any) -> MobileNetTrunk:
 
 
 def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value.float() for name, value in state.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def join_towers(trunk: MobileNetTrunk, text: SentenceTower, tokenizer: bytes) -> Towers:

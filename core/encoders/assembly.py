@@ -2,7 +2,7 @@
 
 `audio.safetensors` holds `trunk.*` and `head.*`, matrices and kernels in float16 and the rest in float32,
 `text.safetensors` `tower.*` and `head.*` in float16, `background.safetensors` `embeddings` and, where there is one,
-`example_turn` in float16, and `known.safetensors`, where there is one, `sentences` and `vectors` in float16.
+`example_turn` in float16; large matrices may be kept in eight bits (`core.encoders.weights`).
 
 The model that ships runs on a log-mel that is computed once for a whole file, with its norms folded. Every other audio
 encoder of the registry works too, on samples, with its own front-end.
@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.audio.frontend import PASST_LOG_MEL
@@ -28,7 +27,6 @@ from core.encoders.card import (
     AUDIO_FILE,
     BACKGROUND_FILE,
     CARD_FILE,
-    KNOWN_FILE,
     TEXT_FILE,
     TOKENIZER_FILE,
     ModelCard,
@@ -38,11 +36,11 @@ from core.encoders.dual import AudioHalf, TextHalf, TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder, MobileNetTrunk
 from core.encoders.half_linear import halve_linears
 from core.encoders.head import create_audio_head, create_text_head
-from core.encoders.known_text import KnownTexts
 from core.encoders.registry import create_encoder, encoder_config
 from core.encoders.runner import Device, choose_device, create_runner
 from core.encoders.sentence import SentenceTokenizer, create_text_tower
 from core.encoders.waveform import SampleFrames, WaveformRunner
+from core.encoders.weights import pack_weights, unpack_weights
 from core.errors import ModelError
 from core.traced import record
 
@@ -140,10 +138,9 @@ def _create_trunk(name: str, **options: Any) -> MobileNetTrunk:
 def _tensors(card: ModelCard, name: str, content: bytes) -> dict[str, Tensor]:
     """The tensors of a file, in float32 where they are floating point."""
     try:
-        tensors = load(content)
-    except SafetensorError as error:
+        return unpack_weights(content)
+    except ValueError as error:
         raise _mismatch(card, f"{name} cannot be read ({error})") from error
-    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def _filled(
@@ -194,8 +191,8 @@ class DualEncoderParts:
         text_head: After it.
         tokenizer: The content of `tokenizer.json`.
         background: (k, d) embeddings of everyday sounds, of unit length (see `core.encoders.relevance`).
-        known: Texts that the calibration asks; None if it does not.
         example_turn: (d, d) by which examples are turned; None: it follows from the background.
+        eight_bits: Names of matrices, as the files have them, that are kept in eight bits.
     """
 
     trunk: nn.Module
@@ -204,8 +201,8 @@ class DualEncoderParts:
     text_head: nn.Module
     tokenizer: bytes
     background: Tensor
-    known: KnownTexts | None = None
     example_turn: Tensor | None = None
+    eight_bits: Collection[str] = ()
 
 
 def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mapping[str, Any]) -> ModelCard:
@@ -222,16 +219,14 @@ def save_dual_encoder(folder: Path, parts: DualEncoderParts, card_fields: Mappin
         pydantic.ValidationError: The fields are no card.
         ValueError: A weight does not fit into half precision.
     """
+    pack = partial(pack_weights, eight_bits=parts.eight_bits)
     contents = {
         # Vectors (norms, biases) are few and their small numbers matter.
-        AUDIO_FILE: save(_halved(_state(trunk=parts.trunk, head=parts.audio_head), least_dimensions=2)),
-        TEXT_FILE: save(_halved(_state(tower=parts.text_tower, head=parts.text_head))),
+        AUDIO_FILE: pack(_state(trunk=parts.trunk, head=parts.audio_head), least_dimensions=2),
+        TEXT_FILE: pack(_state(tower=parts.text_tower, head=parts.text_head)),
         TOKENIZER_FILE: parts.tokenizer,
-        BACKGROUND_FILE: save(_halved(_background(parts))),
+        BACKGROUND_FILE: pack_weights(_background(parts)),
     }
-    if parts.known is not None:
-        own = {"sentences": parts.known.sentences, "vectors": parts.known.vectors}
-        contents[KNOWN_FILE] = save(_halved({name: torch.from_numpy(value) for name, value in own.items()}))
     card = ModelCard.model_validate(
         {
             **card_fields,
@@ -261,13 +256,3 @@ def _state(**modules: nn.Module) -> dict[str, Tensor]:
         for prefix, module in modules.items()
         for name, value in module.state_dict().items()
     }
-
-
-def _halved(state: Mapping[str, Tensor], *, least_dimensions: int = 0) -> dict[str, Tensor]:
-    halved: dict[str, Tensor] = {}
-    for name, value in state.items():
-        fits = value.is_floating_point() and value.ndim >= least_dimensions
-        halved[name] = value.half() if fits else value
-        if not torch.isfinite(halved[name]).all():
-            raise ValueError(f"{name} does not fit into half precision")
-    return halved

@@ -11,8 +11,14 @@ w is 0 for a sound near to what was learned from and grows with the distance; u 
 nearly is the name of a class. T and F are the two halves of one map with orthonormal columns, (l + c, j): both scores
 know much of the same, so j numbers hold nearly all of either.
 
-A head may keep t numbers of the embedding for the sound's timbre (`core.encoders.timbre`), d = j + t. Texts are zero
-there, so the order of sounds for a text does not depend on it; two sounds are compared by it as well.
+A head may keep t numbers of the embedding for the sound's timbre (`core.encoders.timbre`). Texts are zero there, so the
+order of sounds for a text does not depend on it; two sounds are compared by it as well.
+
+Heads that know texts (`core.encoders.known_text`) keep two more: a sound its level l and 0, a text -1 and whatever
+makes all texts equally long, so that the scores of two texts can be compared. With all that d = j + t + 2:
+
+    sound: unit(√(1 - τ) a, √τ timbre, √(1 - τ) l, 0)     a, b the two halves' vectors of above,
+    text:  (b + echo, 0, -1, the rest) / √5               τ the timbre's share
 
 Shape legend: b batch, e what the trunk says, k centres, a the embedding that centres lie among, c AudioSet classes,
 s sentence embedding, l trained vector, j both scores' numbers, t timbre, d embedding.
@@ -28,13 +34,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
+from core.encoders.known_text import SoundLevel, TextEcho
 from core.encoders.profile_head import ProfileAudioHead, ProfileTextHead
 from core.encoders.timbre import TimbreHead
+
+_KNOWN_NUMBERS = 2
+# The largest squared length of a text with its echo, and of what it takes off every sound's level.
+_LONGEST, _TAKEN = 4.0, 1.0
 
 
 def _way(value: Tensor, low: float, high: float) -> Tensor:
     """0 up to `low`, 1 from `high` on, straight between."""
     return ((value - low) / (high - low)).clamp(0.0, 1.0)
+
+
+def _joint_numbers(dimension: int, *, timbre: int, known: object | None) -> int:
+    """j: what of an embedding is left for both scores."""
+    return dimension - timbre - (0 if known is None else _KNOWN_NUMBERS)
 
 
 class _Blend(nn.Module):
@@ -70,7 +86,8 @@ class BlendedAudioHead(nn.Module):
         far: A sound whose largest cosine to a centre is this or less gets the largest share of the untrained score.
         near: From this cosine on it gets none.
         most: The largest share, 0 to 1.
-        timbre: Options of a `TimbreHead`; None: all d numbers are for both scores.
+        timbre: Options of a `TimbreHead`; None: no numbers are for that.
+        known: Options of a `SoundLevel` but its dimension; None: it knows no texts.
 
     Raises:
         ValueError: `far` is not below `near`.
@@ -90,6 +107,7 @@ class BlendedAudioHead(nn.Module):
         near: float,
         most: float,
         timbre: Mapping[str, Any] | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not far < near:
@@ -103,8 +121,9 @@ class BlendedAudioHead(nn.Module):
         self.register_buffer("mean", torch.zeros(embedding_dimension))
         self.register_buffer("centres", torch.zeros(centres, embedding_dimension))
         self.timbre = None if timbre is None else TimbreHead(**timbre)
-        joint = dimension - (0 if self.timbre is None else self.timbre.dimension)
+        joint = _joint_numbers(dimension, timbre=0 if self.timbre is None else self.timbre.dimension, known=known)
         self.blend = _Blend(self.learned.dimension, self.learned.basis.shape[0], joint)
+        self.level = None if known is None else SoundLevel(dimension=joint, **known)
 
     def set_centres(self, mean: Tensor, centres: Tensor) -> None:
         """Give the mean (a,) of the embeddings that were learned from, and centres (k, a) of them less that mean."""
@@ -117,15 +136,25 @@ class BlendedAudioHead(nn.Module):
         nearest = (own @ self.centres.T).amax(dim=-1, keepdim=True)
         return self.most * (1.0 - _way(nearest, self.far, self.near))
 
-    def forward(self, embedding: Tensor, logits: Tensor) -> Tensor:
-        """(b, e), (b, c) -> (b, d) unit length."""
-        joined: Tensor = self.blend(
+    def joined(self, embedding: Tensor, logits: Tensor) -> Tensor:
+        """Both scores' half of the embedding: (b, e), (b, c) -> (b, j) unit length."""
+        both: Tensor = self.blend(
             self.learned(embedding, logits), self.learned.profile(logits), self.untrained_share(embedding)
         )
-        if self.timbre is None:
-            return joined
-        share = self.timbre.share
-        return torch.cat([math.sqrt(1.0 - share) * joined, math.sqrt(share) * self.timbre(embedding)], dim=-1)
+        return both
+
+    def forward(self, embedding: Tensor, logits: Tensor) -> Tensor:
+        """(b, e), (b, c) -> (b, d) unit length."""
+        joined = self.joined(embedding, logits)
+        level = None if self.level is None else self.level(joined)
+        parts = [joined]
+        if self.timbre is not None:
+            length = math.sqrt(1.0 - self.timbre.share)
+            parts = [length * joined, math.sqrt(self.timbre.share) * self.timbre(embedding)]
+            level = None if level is None else length * level
+        if level is None:
+            return torch.cat(parts, dim=-1)
+        return normalize(torch.cat([*parts, level, torch.zeros_like(level)], dim=-1), dim=-1)
 
 
 class ClassReader(nn.Module):
@@ -172,6 +201,7 @@ class BlendedTextHead(nn.Module):
         most: The largest.
         timbre: t, of which a text says nothing.
         phrases: Whether the untrained score has a `ClassReader` of its own; else it reads as the trained head starts.
+        known: Options of a `TextEcho` but its dimensions; None: it knows no texts.
 
     Raises:
         ValueError: `unnamed` is not below `named`.
@@ -188,6 +218,7 @@ class BlendedTextHead(nn.Module):
         most: float,
         timbre: int = 0,
         phrases: bool = False,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not unnamed < named:
@@ -205,7 +236,9 @@ class BlendedTextHead(nn.Module):
             if phrases
             else None
         )
-        self.blend = _Blend(self.learned.dimension, classes, dimension - timbre)
+        joint = _joint_numbers(dimension, timbre=timbre, known=known)
+        self.blend = _Blend(self.learned.dimension, classes, joint)
+        self.echo = None if known is None else TextEcho(sentence_dimension=sentence, dimension=joint, **known)
 
     @property
     def class_names(self) -> Tensor:
@@ -222,8 +255,18 @@ class BlendedTextHead(nn.Module):
         read: Tensor = self.learned.profile(sentence) if self.reader is None else self.reader(sentence)
         return normalize(read, dim=-1)
 
+    def joined(self, sentence: Tensor) -> Tensor:
+        """What the text itself says: (b, s) of unit length -> (b, j) unit length."""
+        both: Tensor = self.blend(self.learned(sentence), self.profile(sentence), self.untrained_share(sentence))
+        return both
+
     def forward(self, sentence: Tensor) -> Tensor:
         """(b, s) -> (b, d) unit length."""
         sentence = normalize(sentence, dim=-1)
-        joined: Tensor = self.blend(self.learned(sentence), self.profile(sentence), self.untrained_share(sentence))
-        return pad(joined, (0, self.timbre))
+        joined = self.joined(sentence)
+        if self.echo is None:
+            return pad(joined, (0, self.timbre))
+        said = joined + self.echo(sentence)
+        taken = torch.full_like(said[:, :1], -math.sqrt(_TAKEN))
+        rest = (_LONGEST - said.square().sum(dim=-1, keepdim=True)).clamp_min(0.0).sqrt()
+        return torch.cat([pad(said, (0, self.timbre)), taken, rest], dim=-1) / math.sqrt(_LONGEST + _TAKEN)

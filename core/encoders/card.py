@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
@@ -15,7 +15,6 @@ AUDIO_FILE = "audio.safetensors"
 TEXT_FILE = "text.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 BACKGROUND_FILE = "background.safetensors"
-KNOWN_FILE = "known.safetensors"
 WEIGHT_FILES = (AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE, BACKGROUND_FILE)
 CLAP = "clap"
 CLAP_FILES = ("config.json", "preprocessor_config.json", "model.safetensors", TOKENIZER_FILE)
@@ -88,25 +87,10 @@ class LogisticFit(_Part):
     bias: float
 
 
-class VerifiedFit(_Part):
-    """Log-odds of a match = `lead` * l + `echo` * e + `bias` (see `core.encoders.known_text`).
-
-    Attributes:
-        temperature: Of the soft maximum that the lead is told from; models differ in how large their scores are.
-            What is given is what models had that do not say it.
-    """
-
-    lead: float = Field(ge=0)
-    echo: float = Field(ge=0)
-    bias: float
-    temperature: float = Field(default=0.05, gt=0)
-
-
 class Calibration(_Part):
     """From scores to probabilities, for queries by text and by example clip.
 
     Attributes:
-        verified: For texts, where the model comes with texts that it knows; takes the place of `text`.
         clip_whitening: How far an example is turned away from what most sounds have in common before it is compared,
             0 (not at all) to 1 (see `core.encoders.relevance.Relevance.example`); `clip` is fitted with it.
         contest_lead: By how much, in log-odds, a sound must be what is wanted rather than what is not, to stay where
@@ -116,8 +100,15 @@ class Calibration(_Part):
     text: LogisticFit
     clip: LogisticFit
     clip_whitening: float = Field(default=0.0, ge=0.0, le=1.0)
-    verified: VerifiedFit | None = None
     contest_lead: float = Field(default=0.5, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_asked_no_more(cls, fields: Any) -> Any:
+        """Models up to 1.4 judged texts by a third fit; those that a library still keeps are judged by `text`."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if name != "verified"}
 
 
 class ModelCard(_Part):
@@ -175,8 +166,6 @@ class ModelCard(_Part):
         if self.shortest_s > self.window_s:
             raise ValueError(f"nothing of {self.shortest_s} s fits into a window of {self.window_s} s")
         needed: tuple[str, ...] = CLAP_FILES if self.architecture.trunk.name == CLAP else WEIGHT_FILES
-        if self.calibration.verified is not None:
-            needed = (*needed, KNOWN_FILE)
         missing = sorted(set(needed) - set(self.files))
         if missing:
             raise ValueError(f"not listed: {', '.join(missing)}")

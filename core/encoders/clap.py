@@ -21,7 +21,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from core.encoders.card import TOKENIZER_FILE, ModelCard
-from core.encoders.protocol import TextReading
 from core.encoders.sentence import SentenceTokenizer
 from core.encoders.windows import plan_windows, pool_windows
 from core.errors import ModelError, UnusableFileError
@@ -123,14 +122,6 @@ class ClapEncoder:
             vectors = self.embed_features([frames[start:end] for start, end in ranges])
             rows.append(pool_windows(vectors, [end - start for start, end in ranges]))
         return np.stack(rows) if rows else np.zeros((0, self._card.dimension), dtype=np.float32)
-
-    def read_text(self, texts: Sequence[str]) -> TextReading:
-        """The same as `embed_text`; there are no sentences.
-
-        Raises:
-            ModelError: The checkpoint is damaged.
-        """
-        return TextReading(self.embed_text(texts))
 
     def embed_text(self, texts: Sequence[str]) -> FloatArray:
         """Texts -> (b, d) float32 of unit length.

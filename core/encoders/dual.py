@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core.audio.frontend import LogMelConfig
 from core.audio.mel_stream import LogMelStream, MelBank
 from core.encoders.card import ModelCard
-from core.encoders.protocol import FeatureStream, TextReading
+from core.encoders.protocol import FeatureStream
 from core.encoders.runner import TrunkRunner
 from core.encoders.sentence import SentenceTokenizer
 from core.encoders.waveform import SampleFrames, SampleStream, WaveformRunner
@@ -71,8 +71,8 @@ class TextHalf:
         self._tower = tower
         self._head = head
 
-    def read(self, texts: Sequence[str]) -> TextReading:
-        """Texts -> vectors (b, d) and sentences."""
+    def read(self, texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Texts -> embeddings (b, d), and what the tower alone says of them, (b, w) of unit length."""
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         vectors: list[FloatArray] = []
         sentences: list[FloatArray] = []
@@ -83,7 +83,7 @@ class TextHalf:
                 vectors.append(_as_array(self._head(sentence)))
                 sentences.append(_as_array(torch.nn.functional.normalize(sentence, dim=-1)))
         back = np.argsort(order)
-        return TextReading(np.concatenate(vectors)[back], np.concatenate(sentences)[back])
+        return np.concatenate(vectors)[back], np.concatenate(sentences)[back]
 
 
 @contextmanager
@@ -222,15 +222,15 @@ class TorchDualEncoder:
         """
         if not len(texts):
             return np.zeros((0, self._card.dimension), dtype=np.float32)
-        return self.read_text(texts).vectors
+        return self._text().read(texts)[0]
 
-    def read_text(self, texts: Sequence[str]) -> TextReading:
-        """One text or more, as vectors and as sentences.
+    def embed_sentences(self, texts: Sequence[str]) -> FloatArray:
+        """One text or more -> (b, w) of unit length: the text tower's own embeddings, beside other texts.
 
         Raises:
             ModelError: The model's text half is damaged.
         """
-        return self._text().read(texts)
+        return self._text().read(texts)[1]
 
 
 class CheckedStream:

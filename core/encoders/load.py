@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.config import RESOURCES, user_models_folder
-from core.encoders.card import BACKGROUND_FILE, CARD_FILE, CLAP, KNOWN_FILE, ModelCard, read_card
-from core.encoders.known_text import KnownTexts
+from core.encoders.card import BACKGROUND_FILE, CARD_FILE, CLAP, ModelCard, read_card
 from core.encoders.relevance import Relevance
 from core.errors import ModelError
 
@@ -121,26 +120,8 @@ def load_relevance(folder: Path) -> Relevance:
     return Relevance(
         card.calibration,
         background.astype("float32"),
-        _known_texts(folder, card),
         turn=None if turn is None else turn.astype("float32"),
     )
-
-
-def _known_texts(folder: Path, card: ModelCard) -> KnownTexts | None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    if card.calibration.verified is None:
-        return None
-    try:
-        tensors = load(read_checked(folder, card, KNOWN_FILE))
-        known = KnownTexts(tensors["sentences"], tensors["vectors"], temperature=card.calibration.verified.temperature)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"The model file {folder / KNOWN_FILE} holds no texts: {error}.", _WAY_OUT) from error
-    if known.vectors.shape[1] != card.dimension:
-        message = f"The known texts of {card.id} have {known.vectors.shape[1]} dimensions and not {card.dimension}."
-        raise ModelError(message, _WAY_OUT)
-    return known
 
 
 def load_dual_encoder(folder: Path, *, device: Literal["auto", "cpu", "cuda"] = "auto") -> DualEncoder:

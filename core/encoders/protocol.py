@@ -6,25 +6,11 @@ Shape legend: b batch, n samples, t frames, f mel bins, d embedding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from core.encoders.card import ModelCard
 from core.jobs import Notice
 from core.types import FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class TextReading:
-    """Texts as a model reads them.
-
-    Attributes:
-        vectors: (b, d) of unit length, beside sounds.
-        sentences: (b, w) of unit length, beside other texts; None where a model keeps no such thing.
-    """
-
-    vectors: FloatArray
-    sentences: FloatArray | None = None
 
 
 class FeatureStream(Protocol):
@@ -82,8 +68,4 @@ class DualEncoder(Protocol):
 
     def embed_text(self, texts: Sequence[str]) -> FloatArray:
         """Texts -> (b, d) float32 of unit length."""
-        ...
-
-    def read_text(self, texts: Sequence[str]) -> TextReading:
-        """One text or more, as vectors and as sentences."""
         ...

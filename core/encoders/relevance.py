@@ -7,11 +7,9 @@ from the scores that the query has against a fixed background of everyday sounds
     a s + b z + c
 
 with a, b, c fitted on annotated sounds, one set for text and one for example clips (Platt scaling over two
-features). A model that comes with texts that it knows asks them as well, when the query is a text: then the two
-features are lead and echo (`core.encoders.known_text`), which tell a sound that is asked for from one that is merely
-the nearest.
+features).
 
-Shape legend: m scores, k background sounds, d embedding, w sentence embedding.
+Shape legend: m scores, k background sounds, d embedding.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from typing import Literal
 import numpy as np
 
 from core.encoders.card import Calibration
-from core.encoders.known_text import KnownTexts, Recall
 from core.types import FloatArray
 
 QueryKind = Literal["text", "clip"]
@@ -38,7 +35,6 @@ class Relevance:
     Args:
         calibration: From the model's card.
         background: (k, d) embeddings of everyday sounds, of unit length; k is 2 or more.
-        known: Texts that the model knows; None: a text is judged by score and surprise alone.
         turn: (d, d) by which the model turns examples; None: it follows from the background.
     """
 
@@ -46,13 +42,11 @@ class Relevance:
         self,
         calibration: Calibration,
         background: FloatArray,
-        known: KnownTexts | None = None,
         turn: FloatArray | None = None,
     ) -> None:
         if background.ndim != 2 or len(background) < 2:
             raise ValueError(f"a background has the shape (k, d) with k of 2 or more, not {background.shape}")
         self.calibration = calibration
-        self.known = known if calibration.verified is not None else None
         self._fits = {"text": calibration.text, "clip": calibration.clip}
         self._background = np.ascontiguousarray(background, dtype=np.float32)
         self._turn = turn
@@ -93,33 +87,14 @@ class Relevance:
         surprise = (scores - float(against.mean())) / spread
         return np.stack([scores, surprise], axis=-1).astype(np.float32)
 
-    def recall(self, sounds: FloatArray) -> Recall | None:
-        """What the known texts say of sounds (m, d); None for a model without such."""
-        return None if self.known is None else self.known.recall(sounds)
-
-    def log_odds(
-        self,
-        query: FloatArray,
-        scores: FloatArray,
-        kind: QueryKind,
-        *,
-        sentence: FloatArray | None = None,
-        recall: Recall | None = None,
-    ) -> FloatArray:
+    def log_odds(self, query: FloatArray, scores: FloatArray, kind: QueryKind) -> FloatArray:
         """Log-odds (m,) that each scored sound matches.
 
         Args:
             query: (d,) of unit length.
             scores: (m,) dot products with `query`.
             kind: Whether the query was a text or an example clip.
-            sentence: (w,) of a text; without it the known texts are not asked.
-            recall: Of the sounds (see `recall`); as above.
         """
-        verified = self.calibration.verified
-        if verified is not None and self.known is not None and sentence is not None and recall is not None:
-            evidence = self.known.evidence(sentence, scores, recall)
-            factors = np.asarray([verified.lead, verified.echo], dtype=np.float32)
-            return np.asarray(evidence @ factors + np.float32(verified.bias), dtype=np.float32)
         fit = self._fits[kind]
         values = self.features(query, scores) @ np.asarray([fit.score, fit.surprise], dtype=np.float32)
         return np.asarray(values + np.float32(fit.bias), dtype=np.float32)

@@ -16,13 +16,12 @@ import numpy.typing as npt
 
 from core.audio.mono import read_mono
 from core.catalogue.repository import FileRow, Repository, WindowTable
-from core.encoders.protocol import DualEncoder, TextReading
+from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.index.protocol import VectorIndex
 from core.search.filter import compile_condition
 from core.search.focus import Focus, find_focus, listen
 from core.search.fusion import denied_by_words, fuse, lexical_relevance
-from core.search.level import WindowLevels
 from core.search.lexical import LexicalSearch
 from core.search.moment import MomentScore
 from core.search.query import ClipPart, Query, TextPart, content_words
@@ -37,7 +36,7 @@ _CLOSEST = 3
 # Windows fetched per wanted file: windows of one file are often next to each other in rank.
 _WINDOWS_PER_FILE = 12
 _LEAST_WINDOWS = 256
-_READINGS_KEPT = 512
+_TEXTS_KEPT = 512
 # Files whose text is looked at for the words of a negative.
 _DENIED_FILES = 5_000
 
@@ -70,8 +69,7 @@ class SearchEngine:
         self._clip_vector = clip_vector
         self._relevance = relevance
         self._lexical = LexicalSearch(repository)
-        self._levels = None if relevance.known is None else WindowLevels(relevance.known)
-        self._readings: OrderedDict[str, TextReading] = OrderedDict()
+        self._texts: OrderedDict[str, FloatArray] = OrderedDict()
 
     def search(
         self,
@@ -117,31 +115,26 @@ class SearchEngine:
         return SearchResult(matches, () if matches else hits[:_CLOSEST], considered)
 
     def _embed(self, query: Query) -> Asked:
-        read = [
-            self._read(part.text)
-            if isinstance(part, TextPart)
-            else TextReading(self._relevance.example(self._clip_vector(part))[None])
-            for part in (*query.parts, *query.negatives)
-        ]
-        vectors = np.concatenate([reading.vectors for reading in read])
-        wanted = len(query.parts)
-        return Asked(
-            query.parts,
-            vectors[:wanted],
-            query.negatives,
-            vectors[wanted:],
-            tuple(None if reading.sentences is None else reading.sentences[0] for reading in read),
+        vectors = np.stack(
+            [
+                self._text_vector(part.text)
+                if isinstance(part, TextPart)
+                else self._relevance.example(self._clip_vector(part))
+                for part in (*query.parts, *query.negatives)
+            ]
         )
+        wanted = len(query.parts)
+        return Asked(query.parts, vectors[:wanted], query.negatives, vectors[wanted:])
 
-    def _read(self, text: str) -> TextReading:
-        """A text as the encoder reads it; the latest ones are remembered, since a query is typed letter by letter."""
-        reading = self._readings.pop(text, None)
-        if reading is None:
-            reading = self._encoder().read_text([text])
-        self._readings[text] = reading
-        while len(self._readings) > _READINGS_KEPT:
-            self._readings.popitem(last=False)
-        return reading
+    def _text_vector(self, text: str) -> FloatArray:
+        """A text's embedding (d,); the latest ones are remembered, since a query is typed letter by letter."""
+        vector = self._texts.pop(text, None)
+        if vector is None:
+            vector = self._encoder().embed_text([text])[0]
+        self._texts[text] = vector
+        while len(self._texts) > _TEXTS_KEPT:
+            self._texts.popitem(last=False)
+        return vector
 
     def moments(self, query: Query, file_id: int) -> tuple[MomentScore, ...]:
         """How every window of a file fits a query, in the order of time; nothing where the query describes no sound.
@@ -199,9 +192,6 @@ class SearchEngine:
         """Windows, as far as they still exist, best first."""
         exists, vectors = self._vectors(windows.labels)
         windows = windows.taken(exists)
-        recall = None
-        if self._levels is not None and asked.asks_known_texts:
-            recall = self._levels.recall(windows.labels, vectors)
         return score_windows(
             asked,
             self._relevance,
@@ -209,7 +199,6 @@ class SearchEngine:
             files=windows.files,
             starts_s=windows.starts_s,
             ends_s=windows.ends_s,
-            recall=recall,
         )
 
     def _vectors(self, labels: IntArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.encoders.known_text import Recall
 from core.encoders.relevance import QueryKind, Relevance
 from core.search.fusion import combine_parts, contest, sigmoid
 from core.search.query import ClipPart, TextPart
@@ -25,17 +24,12 @@ _LEAST_KEPT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query's parts and negatives with their unit vectors, (p, d) and (n, d).
-
-    Attributes:
-        sentences: (w,) of each part, then of each negative; None for a clip and for a model without sentences.
-    """
+    """A query's parts and negatives with their unit vectors, (p, d) and (n, d)."""
 
     parts: tuple[TextPart | ClipPart, ...]
     vectors: FloatArray
     negatives: tuple[TextPart, ...]
     negative_vectors: FloatArray
-    sentences: tuple[FloatArray | None, ...] = ()
 
     @property
     def weights(self) -> FloatArray:
@@ -46,11 +40,6 @@ class Asked:
     def negative_weights(self) -> FloatArray:
         """(n,) how much each negative counts."""
         return np.asarray([part.weight for part in self.negatives], dtype=np.float32)
-
-    @property
-    def asks_known_texts(self) -> bool:
-        """Whether there is a text that the model's known texts can be asked about."""
-        return any(sentence is not None for sentence in self.sentences)
 
     def index_queries(self) -> list[FloatArray]:
         """Vectors (d,) whose nearest windows are candidates: towards the parts, and leaning away from the negatives."""
@@ -125,7 +114,6 @@ def score_windows(
     files: IntArray,
     starts_s: FloatArray,
     ends_s: FloatArray,
-    recall: Recall | None = None,
 ) -> Scored:
     """Score windows (m, d) for a query and put them in order, best first.
 
@@ -136,9 +124,8 @@ def score_windows(
         files: (m,) the file of each.
         starts_s: (m,) where it begins.
         ends_s: (m,) where it ends.
-        recall: Of the same windows, where it is known; else it is worked out if the query needs it.
     """
-    scores, log_odds = _scores(asked, relevance, vectors, recall)
+    scores, log_odds = _scores(asked, relevance, vectors)
     wanted = len(asked.parts)
     positive = _positive(asked, log_odds)
     if wanted:
@@ -168,9 +155,7 @@ def fit_of(asked: Asked, relevance: Relevance, vectors: FloatArray) -> FloatArra
     return np.asarray(positive + np.log(np.maximum(kept, _LEAST_KEPT)), dtype=np.float32)
 
 
-def _scores(
-    asked: Asked, relevance: Relevance, vectors: FloatArray, recall: Recall | None = None
-) -> tuple[FloatArray, FloatArray]:
+def _scores(asked: Asked, relevance: Relevance, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Cosines and calibrated log-odds (p + n, m) of sounds (m, d) for every part and negative."""
     queries = np.concatenate([asked.vectors, asked.negative_vectors])
     # Row by row on one thread: busy cores make a threaded product slow at times, and never the same to the last bit.
@@ -178,14 +163,8 @@ def _scores(
     kinds: list[QueryKind] = [
         "clip" if isinstance(part, ClipPart) else "text" for part in (*asked.parts, *asked.negatives)
     ]
-    sentences = asked.sentences or (None,) * len(queries)
-    if recall is None and asked.asks_known_texts:
-        recall = relevance.recall(vectors)
     log_odds = np.stack(
-        [
-            relevance.log_odds(query, row, kind, sentence=sentence, recall=recall)
-            for query, row, kind, sentence in zip(queries, scores, kinds, sentences, strict=True)
-        ]
+        [relevance.log_odds(query, row, kind) for query, row, kind in zip(queries, scores, kinds, strict=True)]
     )
     return scores, log_odds
 

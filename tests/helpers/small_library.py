@@ -13,7 +13,6 @@ import soundfile
 
 from core.catalogue import Catalogue
 from core.catalogue.root import add_root
-from core.encoders.protocol import TextReading
 from core.ingest.pipeline import ingest
 from core.ingest.scan import scan
 from core.jobs import CancelToken, Event
@@ -66,9 +65,6 @@ class BandEncoder:
 
     def embed_text(self, texts: Sequence[str]) -> FloatArray:
         raise NotImplementedError("indexing embeds no text")
-
-    def read_text(self, texts: Sequence[str]) -> TextReading:
-        raise NotImplementedError("indexing reads no text")
 
 
 class BandStream:

@@ -15,19 +15,20 @@ from training.calibrate import CalibrationFigures
 from training.config import Recipe, load_recipe, recipe_path
 from training.data.manifest import read_manifest
 from training.measure import EncoderEmbedder, Scoring, TrainingFreeScorer, calibration_on_test, scoring
+from training.outside import OutsideFigures, outside_figures, outside_set
 from training.tower import model_towers
 
 pytestmark = [pytest.mark.corpus, pytest.mark.slow]
 
 _MODEL = RESOURCES / "models" / "earshot-base"
-# On clean recordings of ten everyday classes the training-free score reaches .955 / .970, and the model has to
-# stay above .93 / .93: it may lose so much. The sounds held out here are harder, and labelled by rules.
-_LOSS_ALLOWED = 0.025
+# Shorter ones are effects of games that the tagger was never trained on; the labels are by rules.
+_SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     model: Scoring
+    everyday: OutsideFigures
     training_free: Scoring
     calibration: CalibrationFigures
 
@@ -49,9 +50,13 @@ def recipe() -> Recipe:
 def measured(corpus_folder: Path, recipe: Recipe, one_thread: None) -> Measured:
     clips = read_manifest(corpus_folder)
     embedder = EncoderEmbedder(load_dual_encoder(_MODEL, device="cpu"))
-    free = TrainingFreeScorer(*model_towers(_MODEL), recipe)
+    towers, head = model_towers(_MODEL)
+    free = TrainingFreeScorer(towers, head.class_names, recipe)
+    long_enough = [clip for clip in clips if clip.duration_s >= _SHORTEST_S]
+    outside = outside_set(long_enough, recipe.data.held_out_sources, recipe.outside)
     return Measured(
         scoring(embedder, clips, recipe),
+        outside_figures(embedder(outside.queries, outside.clips), outside.labels, outside.owners),
         scoring(free, clips, recipe),
         calibration_on_test(embedder, load_relevance(_MODEL), clips, recipe),
     )
@@ -59,8 +64,8 @@ def measured(corpus_folder: Path, recipe: Recipe, one_thread: None) -> Measured:
 
 def test_that_training_pays_on_the_test_split(measured: Measured) -> None:
     trained = measured.model.corpus.text_to_audio.map_at_10
-    assert trained >= 1.5 * measured.training_free.corpus.text_to_audio.map_at_10
-    assert trained >= 1.5 * 0.124
+    assert trained >= 2.0 * measured.training_free.corpus.text_to_audio.map_at_10
+    assert trained >= 2.0 * 0.124
 
 
 def test_that_sounds_find_their_captions_better_than_without_training(measured: Measured) -> None:
@@ -71,8 +76,14 @@ def test_that_sounds_find_their_captions_better_than_without_training(measured: 
 def test_that_breadth_is_kept_on_sources_never_learned_from(measured: Measured) -> None:
     trained, free = measured.model.outside, measured.training_free.outside
     assert trained.clips >= 100
-    assert trained.mean_average_precision >= free.mean_average_precision - _LOSS_ALLOWED
-    assert trained.accuracy >= free.accuracy - _LOSS_ALLOWED
+    assert trained.mean_average_precision >= free.mean_average_precision
+    assert trained.accuracy >= free.accuracy
+
+
+def test_that_everyday_sounds_of_a_second_and_more_are_found_and_named(measured: Measured) -> None:
+    assert measured.everyday.clips >= 100
+    assert measured.everyday.mean_average_precision >= 0.93
+    assert measured.everyday.accuracy >= 0.93
 
 
 def test_that_the_card_tells_the_measured_figures(measured: Measured) -> None:

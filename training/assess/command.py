@@ -49,7 +49,7 @@ def assess(model: Path, data: Path, console: Console, *, picture: Path | None = 
 
     questions = read_questions()
     relevance = load_relevance(model)
-    typed = log_odds_of(relevance, embedder.read([question.text for question in questions]), sounds)
+    typed = log_odds_of(relevance, embedder.texts([question.text for question in questions]), sounds)
     for kind, share in precision_by_kind(typed, questions, clips).items():
         table.add_row(f"questions of the kind {kind}: precision@5", f"{share:.1%}", _count(questions, kind))
 
@@ -81,7 +81,7 @@ def _negatives(
 ) -> None:
     cases = read_negatives()
     for least, where in ((0.0, "the first ten"), (RELEVANCE_CUT, "the first ten that are shown as matches")):
-        found = negative_figures(cases, embedder.read, sounds, clips, relevance, least_relevance=least)
+        found = negative_figures(cases, embedder.texts, sounds, clips, relevance, least_relevance=least)
         over = f"{found.cases} of {len(cases)} cases"
         table.add_row(f"negatives: nothing of it left in {where}", f"{found.moved:.1%}", over)
         table.add_row(f"negatives: what is meant stays in {where}", f"{found.kept:.1%}", over)
@@ -93,14 +93,14 @@ def _claims(
     table: Table, embedder: EncoderEmbedder, sounds: FloatArray, clips: Sequence[Clip], relevance: Relevance
 ) -> None:
     queries = caption_queries(clips)
-    captions = log_odds_of(relevance, embedder.read(queries.texts), sounds)
+    captions = log_odds_of(relevance, embedder.texts(queries.texts), sounds)
     kept = kept_matches(captions, same_concept(clips, queries))
     table.add_row("matches in the first five that are claimed", f"{kept:.1%}", f"{len(queries.texts)} captions")
     absent = [sound.text for sound in truly_absent(read_absent(), clips)]
     sentences = [AS_SENTENCE.format(text) for text in absent]
     asked = {
-        "absent sound": claim_figures(log_odds_of(relevance, embedder.read(absent), sounds)),
-        "absent sound, as a sentence": claim_figures(log_odds_of(relevance, embedder.read(sentences), sounds)),
+        "absent sound": claim_figures(log_odds_of(relevance, embedder.texts(absent), sounds)),
+        "absent sound, as a sentence": claim_figures(log_odds_of(relevance, embedder.texts(sentences), sounds)),
         "caption without the clips of its category": claim_figures(captions, left_out=same_category(clips, queries)),
     }
     for what, found in asked.items():

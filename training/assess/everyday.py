@@ -243,7 +243,8 @@ def outside_command(
     torch.set_num_threads(threads)
     everyday = read_everyday(table_path(table))
     there = unpacked(everyday, packages)
-    free = TrainingFreeScorer(*model_towers(model), load_recipe(recipe_path(recipe)))
+    towers, head = model_towers(model)
+    free = TrainingFreeScorer(towers, head.class_names, load_recipe(recipe_path(recipe)))
     embedder = EncoderEmbedder(load_dual_encoder(model, device="cpu"))
     scorers: dict[str, Scorer] = {TRAINING_FREE: free, ONE_VECTOR: free.as_one_vector(), MODEL: embedder}
     print_everyday(_console, everyday, there, scorers)

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from core.audio.mono import read_mono
-from core.encoders.protocol import DualEncoder, TextReading
+from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.encoders.windows import plan_windows
 from core.search.focus import find_focus, listen
@@ -202,11 +202,11 @@ def moment_figures(encoder: DualEncoder, scenes: Sequence[Scene], relevance: Rel
         windows = [Span(start / rate, end / rate) for start, end in ranges]
         vectors = encoder.embed_audio([scene.samples[start:end] for start, end in ranges])
         alone = encoder.embed_audio([_cut(scene, span, rate) for span in scene.spans])
-        questions = encoder.read_text([clip.captions[0] for clip in scene.clips])
+        questions = encoder.embed_text([clip.captions[0] for clip in scene.clips])
         # What is heard does not depend on the question: all parts together are the scene.
         hear = functools.cache(lambda part, scene=scene: listen(encoder, _cut(scene, part, rate)))
         for number, span in enumerate(scene.spans):
-            fit = functools.partial(_fit, relevance, questions, number)
+            fit = functools.partial(_fit, relevance, questions[number])
             fits = fit(vectors)
             focus = find_focus(
                 windows,
@@ -229,11 +229,9 @@ def moment_figures(encoder: DualEncoder, scenes: Sequence[Scene], relevance: Rel
     return MomentFigures(stored, shown, peak, onset, by_itself, len(found), len(found) / len(asked))
 
 
-def _fit(relevance: Relevance, questions: TextReading, number: int, sounds: FloatArray) -> FloatArray:
-    """Log-odds (m,) of sounds (m, d) for one of the questions."""
-    query = questions.vectors[number]
-    sentence = None if questions.sentences is None else questions.sentences[number]
-    return relevance.log_odds(query, sounds @ query, "text", sentence=sentence, recall=relevance.recall(sounds))
+def _fit(relevance: Relevance, question: FloatArray, sounds: FloatArray) -> FloatArray:
+    """Log-odds (m,) of sounds (m, d) for a question (d,)."""
+    return relevance.log_odds(question, sounds @ question, "text")
 
 
 def _cut(scene: Scene, span: Span, rate_hz: int) -> FloatArray:

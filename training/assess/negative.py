@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.search.query import TextPart
 from core.search.scoring import Asked, score_windows
@@ -84,7 +83,7 @@ def described(clip: Clip) -> str:
 
 def negative_figures(
     cases: Sequence[NegativeCase],
-    read: Callable[[Sequence[str]], TextReading],
+    embed: Callable[[Sequence[str]], FloatArray],
     sounds: FloatArray,
     clips: Sequence[Clip],
     relevance: Relevance,
@@ -95,7 +94,7 @@ def negative_figures(
 
     Args:
         cases: What is asked.
-        read: Reads texts as the model does.
+        embed: Gives texts' embeddings (q, d).
         sounds: (n, d) of the clips.
         clips: n of them.
         relevance: The model's calibration.
@@ -109,7 +108,7 @@ def negative_figures(
     for case in cases:
         unwanted = _matches(case.unwanted, lines)
         meant = _matches(case.meant, lines) & ~unwanted
-        texts = read([case.asked, case.without])
+        texts = embed([case.asked, case.without])
         plain = _first(texts, 1, sounds, relevance, least_relevance)
         if not unwanted[plain].any():
             continue
@@ -128,19 +127,18 @@ def _matches(pattern: re.Pattern[str], lines: Sequence[str]) -> BoolArray:
     return np.asarray([pattern.search(line) is not None for line in lines], dtype=np.bool_)
 
 
-def _first(texts: TextReading, count: int, sounds: FloatArray, relevance: Relevance, least: float) -> IntArray:
+def _first(texts: FloatArray, count: int, sounds: FloatArray, relevance: Relevance, least: float) -> IntArray:
     """Numbers of the first answers, best first, as the search engine ranks them.
 
     Args:
-        texts: What is wanted, and what is unwanted.
+        texts: (2, d) what is wanted, and what is unwanted.
         count: How many of them are asked: 1 leaves the negative out.
         sounds: (n, d).
         relevance: The model's calibration.
         least: What is less relevant is left out.
     """
-    sentences = () if texts.sentences is None else tuple(texts.sentences[:count])
     negatives = (TextPart("unwanted"),)[: count - 1]
-    asked = Asked((TextPart("wanted"),), texts.vectors[:1], negatives, texts.vectors[1:count], sentences)
+    asked = Asked((TextPart("wanted"),), texts[:1], negatives, texts[1:count])
     nothing = np.zeros(len(sounds), dtype=np.float32)
     rows = np.arange(len(sounds), dtype=np.int64)
     scored = score_windows(asked, relevance, vectors=sounds, files=rows, starts_s=nothing, ends_s=nothing)

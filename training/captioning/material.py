@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.captioning.tokenizer import normalise_caption, split_words
@@ -21,6 +20,7 @@ from core.config import RESOURCES
 from core.encoders.card import AUDIO_FILE, ModuleSpec, read_card
 from core.encoders.efficientat import MobileNetEncoder
 from core.encoders.head import create_audio_head
+from core.encoders.weights import unpack_weights
 from core.types import FloatArray, IntArray
 from training.captioning.config import CaptioningRecipe
 from training.captioning.relation import FRONT, SEQUENCE, SUPERPOSITION, infix_and_tail
@@ -219,9 +219,9 @@ def shipped_head() -> tuple[ModuleSpec, nn.Module]:
     folder = RESOURCES / "models" / SHIPPED
     spec = read_card(folder).architecture.audio_head
     head = create_audio_head(spec.name, **spec.options)
-    state = load_file(folder / AUDIO_FILE)
+    state = unpack_weights((folder / AUDIO_FILE).read_bytes())
     head.load_state_dict(
-        {name.removeprefix("head."): value.float() for name, value in state.items() if name.startswith("head.")}
+        {name.removeprefix("head."): value for name, value in state.items() if name.startswith("head.")}
     )
     return spec, head.eval().requires_grad_(False)
 

@@ -40,8 +40,9 @@ from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.protocol import AudioFeatures
 from core.captioning.scoring import score_pairs
 from core.captioning.vocabulary import Vocabulary
+from core.encoders.blended_head import BlendedTextHead
+from core.encoders.dual import TorchDualEncoder
 from core.encoders.efficientat import MobileNetEncoder
-from core.encoders.protocol import DualEncoder
 from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
 from training.captioning.material import CaptionMaterial, SceneSet, embeddings_of, shipped_head, with_clips
@@ -210,7 +211,7 @@ class _Proposition:
 
     Attributes:
         vector: (e,) beside sounds.
-        echo: (e,) mean of the search model's known texts that read like it; zeros where it knows none.
+        echo: (j,) mean of the search model's known texts that read like it; zeros where it knows none.
         classes: (c,) what it says of the classes, adding up to one.
     """
 
@@ -228,7 +229,7 @@ class OrderWitness:
         scenes: Cut.
         search: Reads texts.
         relevance: Of that model.
-        class_names: (c, w) sentence embeddings of the tagger's classes, of unit length.
+        text_head: Of that model; knows the tagger's classes, and texts.
     """
 
     def __init__(
@@ -236,16 +237,16 @@ class OrderWitness:
         decoder: PrefixedCaptionDecoder,
         vocabulary: Vocabulary,
         scenes: CutScenes,
-        search: DualEncoder,
+        search: TorchDualEncoder,
         relevance: Relevance,
-        class_names: FloatArray,
+        text_head: BlendedTextHead,
     ) -> None:
         self._decoder = decoder
         self._vocabulary = vocabulary
         self.scenes = scenes
         self._search = search
         self._relevance = relevance
-        self._class_names = torch.from_numpy(class_names)
+        self._text_head = text_head
         self._told: dict[tuple[int, str], FloatArray] = {}
         self._texts: dict[str, _Proposition] = {}
         self._usual: dict[str, float] = {}
@@ -283,7 +284,10 @@ class OrderWitness:
         Zeros where the search model knows no texts.
         """
         return np.stack(
-            [self.scenes.placed[row] @ own.echo for row, own in zip(rows, self._understood(texts), strict=True)]
+            [
+                self.scenes.placed[row][:, : len(own.echo)] @ own.echo
+                for row, own in zip(rows, self._understood(texts), strict=True)
+            ]
         )
 
     def named(self, rows: IntArray, texts: Sequence[str]) -> FloatArray:
@@ -294,14 +298,12 @@ class OrderWitness:
     def _understood(self, texts: Sequence[str]) -> list[_Proposition]:
         new = sorted({text for text in texts if text not in self._texts})
         if new:
-            read, known = self._search.read_text(new), self._relevance.known
-            assert read.sentences is not None  # The search model that ships keeps them.
-            classes = text_profile(
-                torch.from_numpy(read.sentences), self._class_names, temperature=_NAME_TEMPERATURE
-            ).numpy()
-            for text, vector, sentence, own in zip(new, read.vectors, read.sentences, classes, strict=True):
-                echo = np.zeros_like(vector) if known is None else known.echo_weights(sentence) @ known.vectors
-                self._texts[text] = _Proposition(vector, echo, own)
+            sentences = torch.from_numpy(self._search.embed_sentences(new))
+            classes = text_profile(sentences, self._text_head.class_names, temperature=_NAME_TEMPERATURE).numpy()
+            echo = self._text_head.echo
+            echoes = np.zeros((len(new), 1), dtype=np.float32) if echo is None else echo(sentences).numpy()
+            for text, *own in zip(new, self._search.embed_text(new), echoes, classes, strict=True):
+                self._texts[text] = _Proposition(*own)
         return [self._texts[text] for text in texts]
 
     def _usually(self, propositions: Sequence[str]) -> FloatArray:

@@ -11,7 +11,10 @@ from core.captioning.card import OrderFit
 from core.captioning.prefixed import PrefixedCaptionDecoder
 from core.captioning.vocabulary import Vocabulary
 from core.config import RESOURCES
+from core.encoders.blended_head import BlendedTextHead
+from core.encoders.dual import TorchDualEncoder
 from core.encoders.load import load_dual_encoder, load_relevance
+from core.errors import ModelError
 from core.types import FloatArray
 from training.captioning.config import CaptioningRecipe
 from training.captioning.material import CaptionMaterial, SceneSet, judged_scenes
@@ -83,9 +86,11 @@ def ask_both(
         KnownError: A file cannot be read, or the search model is missing.
     """
     folder = RESOURCES / "models" / SHIPPED
-    search, relevance = load_dual_encoder(folder, device="cpu"), load_relevance(folder)
+    search, relevance, head = load_dual_encoder(folder, device="cpu"), load_relevance(folder), model_towers(folder)[1]
+    if not isinstance(search, TorchDualEncoder) or not isinstance(head, BlendedTextHead):
+        raise ModelError(f"{SHIPPED} is of a kind that judges no order.", "Choose one with a blended head.")
     cut = cut_scenes(told.made, material, Listener(material.encoder, recipe.audio))
-    witness = OrderWitness(decoder, vocabulary, cut, search, relevance, model_towers(folder)[1].numpy())
+    witness = OrderWitness(decoder, vocabulary, cut, search, relevance, head)
     scores = np.asarray(search.embed_text(list(told.captions)) @ cut.placed[:, WHOLE].T)
     return WitnessedScenes(told, witness, scores)
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from core.encoders.card import Calibration, LogisticFit
-from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from training.calibrate import Examples, calibration_figures, example_turn, fit_logistic, lowered, put_to
 
@@ -52,9 +51,7 @@ def test_that_kept_and_false_claims_are_counted_by_hand() -> None:
     text = LogisticFit(score=100.0, surprise=0.0, bias=-70.0)
     relevance = Relevance(Calibration(text=text, clip=text), vectors)
     # Shown are scores of .7 or more: the first query's match is; the second's is not, but a stranger is.
-    figures = calibration_figures(
-        relevance, TextReading(queries), vectors, fits=fits, kin=fits, absurd=TextReading(queries[:1])
-    )
+    figures = calibration_figures(relevance, queries, vectors, fits=fits, kin=fits, absurd=queries[:1])
     assert figures.kept == 0.5
     assert figures.false_claims == 0.5
     assert figures.absurd_claims == 1.0

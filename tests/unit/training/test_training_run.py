@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from core.encoders.blended_head import BlendedTextHead
+from core.encoders.blended_head import BlendedAudioHead, BlendedTextHead
 from core.encoders.efficientat import MobileNetTrunk
 from core.encoders.load import load_dual_encoder, load_relevance
 from core.encoders.registry import create_encoder
@@ -23,6 +23,7 @@ from training.data.manifest import ManifestError, read_manifest
 from training.export import export, open_run
 from training.material import Material, Places, gather, learned_clips
 from training.measure import MODEL
+from training.recipe import RecipeError
 from training.run import LOG_FILE, load_run, train
 from training.tower import Towers, join_towers, round_as_stored
 
@@ -53,6 +54,7 @@ _SETTINGS = (
     "blend.near=-0.98",
     # Block 9 and the log-mel.
     "blend.timbre={inputs: [[384, 896], [1408, 1792]], dimension: 8, share: 0.2}",
+    "blend.known={texts: 2, levels: 2}",
     'absurd_queries=["taxes", "taxes taxes"]',
     "outside=[{name: tone, queries: [a tone], title: tone}, {name: hiss, queries: [a hiss], title: hiss}]",
 )
@@ -210,6 +212,41 @@ def test_that_the_untrained_half_reads_phrases_less_what_every_text_is_near_to(
     assert np.allclose(phrase, mean / np.linalg.norm(mean), atol=1e-5)
     said = material.sentences([*material.framed_names, *material.extra_texts])
     assert float(text.reader.usual[row]) == pytest.approx(float((said @ phrase).mean()), abs=1e-5)
+
+
+def test_that_known_texts_are_means_of_captions_that_read_alike(
+    recipe: Recipe, material: Material, run_folder: Path, tmp_path: Path
+) -> None:
+    trunk_dimension = material.features.embedding.shape[1]
+    _, audio, text = load_run(run_folder, trunk_dimension=trunk_dimension, class_names=material.class_names)
+    assert isinstance(text, BlendedTextHead)
+    assert isinstance(audio, BlendedAudioHead)
+    assert text.echo is not None
+    assert audio.level is not None
+    captions = sorted({caption for row in material.learned for caption in material.clips[row].captions})
+    sentences = torch.from_numpy(material.sentences(captions))
+    nearest = (sentences @ text.echo.sentences.T).argmax(dim=1)
+    features = material.features.take(material.learned)
+    with torch.inference_mode():
+        own = text.joined(sentences)
+        levels = audio.level(audio.joined(torch.from_numpy(features.embedding), torch.from_numpy(features.logits)))
+    for number, vector in enumerate(text.echo.vectors):
+        if (nearest == number).any():
+            assert torch.allclose(own[nearest == number].mean(dim=0), vector, atol=1e-4)
+    assert len(set(nearest.tolist())) == 2
+    assert float(levels.mean()) == pytest.approx(0.0, abs=1e-4)
+    assert len(audio.level.vectors) == 2
+    assert recipe.blend is not None
+    assert recipe.blend.known is not None
+    more = recipe.blend.known.model_copy(update={"texts": len(captions) + 1})
+    greedy = recipe.model_copy(
+        update={
+            "blend": recipe.blend.model_copy(update={"known": more}),
+            "loop": recipe.loop.model_copy(update={"epochs": 1}),
+        }
+    )
+    with pytest.raises(RecipeError, match=f"{len(captions)} captions make no {len(captions) + 1} known texts"):
+        train(greedy, material, tmp_path)
 
 
 def test_that_held_out_sources_and_their_copies_are_not_learned_from(material: Material) -> None:

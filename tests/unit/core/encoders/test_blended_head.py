@@ -17,7 +17,9 @@ _MOST, _LEAST, _NAMED = 0.9, 0.05, 0.25
 _TIMBRE = {"inputs": [[1, 2], [4, 6]], "dimension": 2, "share": 0.36}
 
 
-def audio_head(*, dimension: int = _WHOLE, timbre: dict[str, object] | None = None) -> BlendedAudioHead:
+def audio_head(
+    *, dimension: int = _WHOLE, timbre: dict[str, object] | None = None, known: dict[str, object] | None = None
+) -> BlendedAudioHead:
     torch.manual_seed(0)
     learned = {"trunk_dimension": _TRUNK, "classes": _CLASSES, "dimension": _LEARNED, "hidden": 8}
     head = BlendedAudioHead(
@@ -29,12 +31,15 @@ def audio_head(*, dimension: int = _WHOLE, timbre: dict[str, object] | None = No
         near=0.8,
         most=_MOST,
         timbre=timbre,
+        known=known,
     )
     head.set_centres(torch.ones(3), torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))
     return head.eval()
 
 
-def text_head(*, dimension: int = _WHOLE, timbre: int = 0, phrases: bool = False) -> BlendedTextHead:
+def text_head(
+    *, dimension: int = _WHOLE, timbre: int = 0, phrases: bool = False, known: dict[str, object] | None = None
+) -> BlendedTextHead:
     torch.manual_seed(1)
     learned = {"classes": _CLASSES, "sentence_dimension": _SENTENCE, "dimension": _LEARNED, "hidden": 8}
     head = BlendedTextHead(
@@ -46,6 +51,7 @@ def text_head(*, dimension: int = _WHOLE, timbre: int = 0, phrases: bool = False
         most=_NAMED,
         timbre=timbre,
         phrases=phrases,
+        known=known,
     ).eval()
     basis = torch.randn(_CLASSES, _LEARNED)
     head.learned.set_start(basis=basis, class_names=torch.eye(_CLASSES)[:, :_SENTENCE] + 0.01)
@@ -162,3 +168,39 @@ def test_that_bounds_in_the_wrong_order_are_refused() -> None:
     learned = {"trunk_dimension": _TRUNK, "classes": _CLASSES, "dimension": _LEARNED, "hidden": 8}
     with pytest.raises(ValueError, match="nearer"):
         BlendedAudioHead(learned=learned, dimension=7, centres=2, embedding_dimension=3, far=0.8, near=0.8, most=0.9)
+
+
+@pytest.mark.parametrize("timbre", [None, _TIMBRE])
+def test_that_known_texts_add_what_echoes_and_take_off_how_much_fits_the_sound_anyway(
+    timbre: dict[str, object] | None,
+) -> None:
+    numbers = 0 if timbre is None else 2
+    known: dict[str, object] = {"texts": 4, "temperature": 0.1}
+    audio = audio_head(dimension=9 + numbers, timbre=timbre, known=known)
+    text = text_head(dimension=9 + numbers, timbre=numbers, known=known)
+    joint = torch.linalg.qr(torch.randn(_WHOLE, 7)).Q
+    for head in (audio, text):
+        head.blend.set_map(joint)
+    heard, logits = torch.randn(5, _TRUNK), torch.randn(5, _CLASSES)
+    read = normalize(torch.randn(3, _SENTENCE), dim=-1)
+    assert text.echo is not None
+    assert audio.level is not None
+    if audio.timbre is not None:
+        audio.timbre.set_inputs(mean=torch.zeros(6), scale=torch.ones(6))
+        audio.timbre.set_map(weight=torch.randn(3, 2), bias=torch.randn(2))
+    with torch.inference_mode():
+        own = audio.joined(heard, logits)
+        sentences = normalize(torch.randn(4, _SENTENCE), dim=-1)
+        text.echo.set_texts(sentences, text.joined(sentences))
+        audio.level.set_texts(text.joined(sentences), own)
+        sounds, texts = audio(heard, logits), text(read)
+        torch.testing.assert_close(sounds.norm(dim=1), torch.ones(5))
+        torch.testing.assert_close(texts.norm(dim=1), torch.ones(3))
+        level = audio.level(own)
+        expected = (text.joined(read) + text.echo(read)) @ own.T - level.T
+        # The level is one more number of the sound, which is then brought to unit length; a timbre has its share.
+        share = 0.0 if timbre is None else 0.36
+        length = (1 + (1 - share) * level.square()).sqrt().T
+        torch.testing.assert_close(texts @ sounds.T, expected * math.sqrt((1 - share) / 5) / length)
+    assert not texts[:, 7 : 7 + numbers].any()
+    assert not sounds[:, -1].any()

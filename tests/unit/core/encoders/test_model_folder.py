@@ -147,20 +147,12 @@ def test_that_a_model_brings_its_own_turn_of_examples_or_none(model_folder: Path
         load_relevance(model_folder)
 
 
-def test_that_known_texts_are_read_where_the_calibration_asks_them(model_folder: Path) -> None:
-    assert load_relevance(model_folder).known is None
+def test_that_a_model_of_before_is_judged_by_the_fit_that_it_shares_with_those_of_now(model_folder: Path) -> None:
+    plain = read_card(model_folder).calibration
     _edit_card(model_folder, lambda card: card["calibration"].update(verified={"lead": 1, "echo": 1, "bias": 0}))
-    _replace_file(
-        model_folder,
-        "known.safetensors",
-        save({"sentences": torch.ones(3, 5).half(), "vectors": torch.ones(3, 48).half()}),
-    )
-    known = load_relevance(model_folder).known
-    assert known is not None
-    assert known.sentences.shape == (3, 5)
     _replace_file(model_folder, "known.safetensors", save({"sentences": torch.ones(3, 5), "vectors": torch.ones(3, 7)}))
-    with pytest.raises(ModelError, match="known texts"):
-        load_relevance(model_folder)
+    assert read_card(model_folder).calibration == plain
+    assert load_dual_encoder(model_folder, device="cpu").embed_text(["rain"]).shape == (1, 48)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +165,6 @@ def test_that_known_texts_are_read_where_the_calibration_asks_them(model_folder:
         (lambda card: card["files"].pop("tokenizer.json"), "not listed"),
         (lambda card: card["files"].update({"../evil": card["files"]["tokenizer.json"]}), "no plain file name"),
         (lambda card: card["calibration"]["text"].update(score=-1), "score"),
-        (
-            lambda card: card["calibration"].update(verified={"lead": 1, "echo": 1, "bias": 0}),
-            r"not listed: known\.saf",
-        ),
     ],
 )
 def test_that_a_card_of_another_kind_is_refused(

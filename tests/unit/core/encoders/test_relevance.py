@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.encoders.card import Calibration, LogisticFit, VerifiedFit
-from core.encoders.known_text import KnownTexts
+from core.encoders.card import Calibration, LogisticFit
 from core.encoders.relevance import Relevance
 
 TEXT = LogisticFit(score=4.0, surprise=0.5, bias=-2.0)
@@ -88,22 +87,3 @@ def test_that_examples_are_turned_alike_one_by_one_and_together_and_the_mean_sta
         np.testing.assert_allclose(relevance.example(vector), row, atol=1e-6)
     mean = BACKGROUND.mean(axis=0)
     np.testing.assert_array_equal(relevance.example(mean), mean)
-
-
-def test_that_known_texts_are_asked_about_texts_alone_and_only_where_the_calibration_wants_it() -> None:
-    known = KnownTexts(np.eye(2, dtype=np.float32), BACKGROUND[:2])
-    fitted = Calibration(text=TEXT, clip=CLIP, verified=VerifiedFit(lead=2.0, echo=3.0, bias=-1.0))
-    relevance = Relevance(fitted, BACKGROUND, known)
-    sounds = BACKGROUND[2:]
-    scores, sentence, recall = sounds @ QUERY, np.array([1.0, 0.0], dtype=np.float32), relevance.recall(sounds)
-    assert recall is not None
-    lead, echo = known.evidence(sentence, scores, recall).T
-    found = relevance.log_odds(QUERY, scores, "text", sentence=sentence, recall=recall)
-    np.testing.assert_allclose(found, 2.0 * lead + 3.0 * echo - 1.0, rtol=1e-5)
-    # An example clip says nothing that a text could read like; nor does a model's text without a sentence.
-    plain = Relevance(Calibration(text=TEXT, clip=CLIP), BACKGROUND, known)
-    assert plain.recall(sounds) is None
-    for kind in ("clip", "text"):
-        np.testing.assert_array_equal(
-            relevance.log_odds(QUERY, scores, kind), plain.log_odds(QUERY, scores, kind, sentence=sentence)
-        )

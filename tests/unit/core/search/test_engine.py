@@ -11,9 +11,7 @@ import pytest
 from core.catalogue import Catalogue
 from core.catalogue.repository import Repository
 from core.catalogue.vectors import CatalogueVectors
-from core.encoders.card import Calibration, LogisticFit, VerifiedFit
-from core.encoders.known_text import KnownTexts
-from core.encoders.protocol import TextReading
+from core.encoders.card import Calibration, LogisticFit
 from core.encoders.relevance import Relevance
 from core.index import LibraryIndex, open_index
 from core.search.engine import SearchEngine
@@ -44,9 +42,6 @@ class NamedEncoder:
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([unit(sum(MEANINGS.get(word, NOWHERE) for word in text.split())) for text in texts])
-
-    def read_text(self, texts: Sequence[str]) -> TextReading:
-        return TextReading(self.embed_text(texts), self.embed_text(texts))
 
 
 def fill(catalogue: Catalogue, files: dict[str, list[np.ndarray]]) -> None:
@@ -86,20 +81,16 @@ def fill(catalogue: Catalogue, files: dict[str, list[np.ndarray]]) -> None:
 
 
 FIT = LogisticFit(score=20.0, surprise=0.0, bias=-10.0)
-KNOWING = Relevance(
-    Calibration(text=FIT, clip=FIT, verified=VerifiedFit(lead=10.0, echo=5.0, bias=1.0)),
-    np.eye(DIMENSION, dtype=np.float32),
-    KnownTexts(np.stack([BARK, GROWL]), np.stack([BARK, GROWL])),
-)
+RELEVANCE = Relevance(Calibration(text=FIT, clip=FIT), np.eye(DIMENSION, dtype=np.float32))
 
 
-def engine_of(catalogue: Catalogue, folder: Path, relevance: Relevance | None = None) -> SearchEngine:
+def engine_of(catalogue: Catalogue, folder: Path) -> SearchEngine:
     return SearchEngine(
         Repository(catalogue, model_id=MODEL, dimension=DIMENSION),
         open_index(folder, CatalogueVectors(catalogue, model_id=MODEL, dimension=DIMENSION), read_only=True),
         encoder=NamedEncoder,  # type: ignore[arg-type]
         clip_vector=lambda clip: MEANINGS[clip.path.stem],
-        relevance=relevance or Relevance(Calibration(text=FIT, clip=FIT), np.eye(DIMENSION, dtype=np.float32)),
+        relevance=RELEVANCE,
     )
 
 
@@ -116,9 +107,9 @@ def engine(catalogue: Catalogue, tmp_path: Path) -> SearchEngine:
 
 
 def barking(vector: np.ndarray) -> float:
-    """How likely a window of this vector is a bark, as `KNOWING` judges it alone."""
+    """How likely a window of this vector is a bark, judged alone."""
     stored = vector.astype("<f2").astype(np.float32)[None]
-    odds = KNOWING.log_odds(BARK, stored @ BARK, "text", sentence=BARK, recall=KNOWING.recall(stored))
+    odds = RELEVANCE.log_odds(BARK, stored @ BARK, "text")
     return float(1 / (1 + np.exp(-odds[0])))
 
 
@@ -343,27 +334,12 @@ def test_that_vectors_that_the_index_does_not_hold_are_read_from_the_catalogue(e
     assert {label % 2 for label in asked} == {0, 1}
 
 
-def test_that_what_known_texts_say_of_a_window_is_worked_out_once(catalogue, tmp_path, monkeypatch):
-    asked: list[int] = []
-    level = KnownTexts.level
-    monkeypatch.setattr(KnownTexts, "level", lambda self, sounds: [asked.append(len(sounds)), level(self, sounds)][1])
-    engine = engine_of(catalogue, tmp_path / "index", KNOWING)
-    engine.search(build_query(clips=[ClipPart(Path("rain.wav"))]), show_all=True)
-    assert not asked, "an example clip has no words"
-    first = engine.search(build_query("bark"), show_all=True)
-    assert sum(asked) == sum(map(len, FILES.values()))
-    engine.search(build_query("rain"), show_all=True)
-    engine.moments(build_query("bark"), 3)
-    assert engine.search(build_query("bark"), show_all=True) == first
-    assert sum(asked) == sum(map(len, FILES.values()))
-
-
 def test_that_a_file_that_was_indexed_anew_and_another_library_are_judged_by_their_own_windows(catalogue, tmp_path):
     def found(engine: SearchEngine) -> dict[str, float]:
         hits = engine.search(build_query("bark"), show_all=True).hits
         return {hit.path.name: hit.why.parts[0].relevance for hit in hits if hit.why.parts}
 
-    engine = engine_of(catalogue, tmp_path / "index", KNOWING)
+    engine = engine_of(catalogue, tmp_path / "index")
     assert found(engine)["rex.wav"] == pytest.approx(barking(FILES["dogs/rex.wav"][0]))
     with catalogue.writing_connection() as connection, connection.begin():
         run = connection.exec_driver_sql
@@ -378,6 +354,6 @@ def test_that_a_file_that_was_indexed_anew_and_another_library_are_judged_by_the
     # The same labels, other sounds.
     with Catalogue.open(tmp_path / "other") as other:
         fill(other, dict(zip(FILES, reversed(FILES.values()), strict=True)))
-        elsewhere = found(engine_of(other, tmp_path / "other index", KNOWING))
+        elsewhere = found(engine_of(other, tmp_path / "other index"))
     assert elsewhere["rex.wav"] == pytest.approx(barking(FILES["weather/bark of a tree.wav"][0]))
     assert elsewhere["bark of a tree.wav"] == pytest.approx(barking(FILES["dogs/rex.wav"][0]))

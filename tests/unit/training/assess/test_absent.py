@@ -10,7 +10,6 @@ import pytest
 from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
-from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.absent import AbsentSound, claim_figures, read_absent, truly_absent
@@ -24,7 +23,7 @@ RELEVANCE = Relevance(Calibration(text=FIT, clip=FIT), SOUNDS)
 
 
 def _odds(queries: FloatArray) -> FloatArray:
-    return log_odds_of(RELEVANCE, TextReading(queries), SOUNDS)
+    return log_odds_of(RELEVANCE, queries, SOUNDS)
 
 
 def test_that_a_sound_of_which_words_tell_is_not_absent() -> None:

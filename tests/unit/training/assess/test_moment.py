@@ -10,7 +10,6 @@ import soundfile
 from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
-from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray, Span
 from training.assess.moment import KINDS, Scene, make_scenes, moment_figures
@@ -39,9 +38,8 @@ class _PitchEncoder:
     def embed_audio(self, clips: list[FloatArray]) -> FloatArray:
         return self.embed_features(clips)
 
-    def read_text(self, texts: list[str]) -> TextReading:
-        vectors = [[1.0, 0.0] if text == "up" else [0.0, 1.0] for text in texts]
-        return TextReading(np.asarray(vectors, dtype=np.float32))
+    def embed_text(self, texts: list[str]) -> FloatArray:
+        return np.asarray([[1.0, 0.0] if text == "up" else [0.0, 1.0] for text in texts], dtype=np.float32)
 
 
 def by_score() -> Relevance:

@@ -11,7 +11,6 @@ import pytest
 from made_up_clip import made_up_clip
 
 from core.encoders.card import Calibration, LogisticFit
-from core.encoders.protocol import TextReading
 from core.encoders.relevance import Relevance
 from core.types import FloatArray
 from training.assess.negative import NegativeCase, NegativeFigures, described, negative_figures, read_negatives
@@ -34,14 +33,14 @@ SOUNDS = _unit([*([1.0, 0.01 * number, 0.0] for number in range(12)), [0.8, 0.0,
 RELEVANCE = Relevance(Calibration(text=FIT, clip=FIT), SOUNDS[:4])
 
 
-def _reading(growl: Sequence[float]) -> TextReading:
+def _embedded(growl: Sequence[float]) -> FloatArray:
     """Of "bark", which the growling dog fits best, and of "growl"."""
-    return TextReading(_unit([[0.8, 0.0, 0.6], growl]))
+    return _unit([[0.8, 0.0, 0.6], growl])
 
 
 def _figures(growl: Sequence[float], *, least_relevance: float = 0.0) -> NegativeFigures:
     return negative_figures(
-        [CASE], lambda texts: _reading(growl), SOUNDS, CLIPS, RELEVANCE, least_relevance=least_relevance
+        [CASE], lambda texts: _embedded(growl), SOUNDS, CLIPS, RELEVANCE, least_relevance=least_relevance
     )
 
 
@@ -70,7 +69,7 @@ def test_that_what_is_meant_is_missed_when_a_negative_takes_it_away() -> None:
 
 def test_that_a_question_without_anything_unwanted_among_its_answers_is_no_case() -> None:
     other = NegativeCase("bark", re.compile("dog"), "cat", re.compile("cat"))
-    figures = negative_figures([other], lambda texts: _reading([0, 0, 1]), SOUNDS, CLIPS, RELEVANCE)
+    figures = negative_figures([other], lambda texts: _embedded([0, 0, 1]), SOUNDS, CLIPS, RELEVANCE)
     assert figures.cases == 0
 
 

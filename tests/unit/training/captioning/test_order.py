@@ -13,9 +13,8 @@ from small_model import drawn_encoder
 
 from core.captioning.card import OrderFit
 from core.captioning.vocabulary import Vocabulary
-from core.encoders.card import Calibration, LogisticFit, VerifiedFit
-from core.encoders.known_text import KnownTexts
-from core.encoders.protocol import TextReading
+from core.encoders.card import Calibration, LogisticFit
+from core.encoders.known_text import TextEcho
 from core.encoders.relevance import Relevance
 from core.types import FloatArray, IntArray
 from training.captioning.material import CaptionMaterial, SceneSet, shipped_head, with_clips
@@ -232,30 +231,42 @@ def test_that_the_tagger_tells_what_stands_in_front_where_the_others_doubt() -> 
 
 
 class _Search:
-    """Places two texts, and knows a text that reads like each."""
+    """Places two texts."""
 
-    def read_text(self, texts: list[str]) -> TextReading:
-        axes = np.eye(2, dtype=np.float32)[[0 if "dog" in text else 1 for text in texts]]
-        return TextReading(axes, axes)
+    def embed_text(self, texts: list[str]) -> np.ndarray:
+        return np.eye(2, dtype=np.float32)[[0 if "dog" in text else 1 for text in texts]]
+
+    embed_sentences = embed_text
+
+
+class _TextHead:
+    """Names two classes, and knows a text that reads like each."""
+
+    class_names = torch.eye(2)
+
+    def __init__(self, vectors: torch.Tensor | None) -> None:
+        self.echo = None
+        if vectors is not None:
+            self.echo = TextEcho(texts=2, sentence_dimension=2, dimension=2, temperature=0.05)
+            self.echo.set_texts(torch.eye(2), vectors)
 
 
 def test_that_a_text_is_heard_through_its_like_and_through_its_classes() -> None:
     axes = np.eye(2, dtype=np.float32)
-    calibration = Calibration(
-        text=LogisticFit(score=1, surprise=1, bias=0),
-        clip=LogisticFit(score=1, surprise=1, bias=0),
-        verified=VerifiedFit(lead=1, echo=1, bias=0),
-    )
-    # The known texts say of both sounds what is said of neither otherwise: the dog's lies where the rain is heard.
-    known = KnownTexts(axes, axes[::-1])
-    placed = np.broadcast_to(axes[:, None], (2, 6, 2))
+    plain = LogisticFit(score=1, surprise=1, bias=0)
+    # What follows both scores' half is for something else.
+    placed = np.concatenate([np.broadcast_to(axes[:, None], (2, 6, 2)), np.ones((2, 6, 3), dtype=np.float32)], axis=2)
     tagged = np.broadcast_to(np.asarray([[0.9, 0.1], [0.0, 0.8]], dtype=np.float32)[:, None], (2, 6, 2))
     scenes = CutScenes((), placed, tagged, np.zeros((2, 3), dtype=np.float32))
-    witness = OrderWitness(None, None, scenes, _Search(), Relevance(calibration, axes, known), axes)  # type: ignore[arg-type]
+    relevance = Relevance(Calibration(text=plain, clip=plain), axes)
+    # The known texts say of both sounds what is said of neither otherwise: the dog's lies where the rain is heard.
+    knowing, deaf = (
+        OrderWitness(None, None, scenes, _Search(), relevance, _TextHead(vectors))  # type: ignore[arg-type]
+        for vectors in (torch.eye(2).flip(0), None)
+    )
     rows, texts = np.asarray([0, 0, 1]), ["a dog barks", "rain falls", "a dog barks"]
-    assert witness.echoed(rows, texts)[:, 0] == pytest.approx([0.0, 1.0, 1.0], abs=1e-3)
-    assert witness.named(rows, texts)[:, 5] == pytest.approx(np.log([0.9, 0.1, 1e-4]), abs=2e-3)
-    deaf = OrderWitness(None, None, scenes, _Search(), Relevance(calibration, axes), axes)  # type: ignore[arg-type]
+    assert knowing.echoed(rows, texts)[:, 0] == pytest.approx([0.0, 1.0, 1.0], abs=1e-3)
+    assert knowing.named(rows, texts)[:, 5] == pytest.approx(np.log([0.9, 0.1, 1e-4]), abs=2e-3)
     assert not deaf.echoed(rows, texts).any()
 
 

@@ -17,8 +17,8 @@ order of sounds for a text does not depend on it; two sounds are compared by it 
 Heads that know texts (`core.encoders.known_text`) keep two more: a sound its level l and 0, a text -1 and whatever
 makes all texts equally long, so that the scores of two texts can be compared. With all that d = j + t + 2:
 
-    sound: unit(√(1 - τ) a, √τ timbre, √(1 - τ) l, 0)     a, b the two halves' vectors of above,
-    text:  (b + echo, 0, -1, the rest) / √5               τ the timbre's share
+    sound: unit(√(1 - τ) x, √τ timbre, √(1 - τ) l, 0)     x and y are the vectors of above,
+    text:  (y + echo, 0, -1, the rest) / √5               τ is the timbre's share
 
 Shape legend: b batch, e what the trunk says, k centres, a the embedding that centres lie among, c AudioSet classes,
 s sentence embedding, l trained vector, j both scores' numbers, t timbre, d embedding.

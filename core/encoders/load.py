@@ -1,9 +1,8 @@
 """Model folders: which there are, and opening one.
 
-A folder holds `card.json` and the files that it lists: `audio.safetensors` (`trunk.*`, `head.*`; float32),
-`text.safetensors` (`tower.*`, `head.*`; float16), `tokenizer.json` and `background.safetensors` (`embeddings`,
-and `example_turn` where the model has one; float16). Nothing in it is ever executed. This module does without torch
-until a half of the encoder is needed.
+A folder holds `card.json` and the files that it lists: `audio.safetensors` (`trunk.*`, `head.*`), `text.safetensors`
+(`tower.*`, `head.*`), `tokenizer.json` and `background.safetensors` (`embeddings`, and `example_turn` where the model
+has one). Nothing in it is ever executed. This module does without torch until a half of the encoder is needed.
 """
 
 from __future__ import annotations

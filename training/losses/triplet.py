@@ -21,13 +21,11 @@ class Triplets:
 
     Attributes:
         positive: (b,) s_ii.
-        scores: (b, b) text i, sound j.
-        same: (b, b) True where a pair is no negative.
+        negatives: (b, b) text i, sound j; minus infinity where the pair is no negative.
     """
 
     positive: Tensor
-    scores: Tensor
-    same: Tensor
+    negatives: Tensor
 
     def hardest(self, dim: int) -> Tensor:
         """(b,) the highest negative of each anchor; minus infinity where there is none.
@@ -35,7 +33,8 @@ class Triplets:
         Args:
             dim: 1 for texts as anchors, 0 for sounds.
         """
-        return self.scores.masked_fill(self.same, LOWEST).amax(dim=dim)
+        # Unlike `amax`, its gradient goes to one entry without looking at all others.
+        return self.negatives.max(dim=dim).values
 
 
 class TripletLoss(nn.Module):
@@ -54,4 +53,4 @@ class TripletLoss(nn.Module):
     def triplets(self, batch: Batch) -> Triplets:
         """See `training.losses.pair.paired_scores` for what is refused."""
         scores = paired_scores(batch)
-        return Triplets(scores.diagonal(), scores, batch.matches)
+        return Triplets(scores.diagonal(), scores.masked_fill(batch.matches, LOWEST))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from training.losses.pair import LOWEST
 from training.losses.protocol import Batch
 from training.losses.triplet import TripletLoss
 
@@ -28,9 +27,8 @@ class TripletSum(TripletLoss):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Give the parts "text_to_audio" and "audio_to_text", to be added up."""
         triplets = self.triplets(batch)
-        negatives = triplets.scores.masked_fill(triplets.same, LOWEST)
         allowed = triplets.positive - self.margin
         return {
-            "text_to_audio": relu(negatives - allowed[:, None]).sum() / len(allowed),
-            "audio_to_text": relu(negatives - allowed[None, :]).sum() / len(allowed),
+            "text_to_audio": relu(triplets.negatives - allowed[:, None]).sum() / len(allowed),
+            "audio_to_text": relu(triplets.negatives - allowed[None, :]).sum() / len(allowed),
         }

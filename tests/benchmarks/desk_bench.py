@@ -143,7 +143,7 @@ def core_rows() -> list[BenchRow]:
     return [*found, _memory(folder)]
 
 
-def _timed(name: str, inputs: list, work: Callable, target_ms: float) -> BenchRow:  # type: ignore[type-arg]
+def _timed(name: str, inputs: list, work: Callable, target_ms: float) -> BenchRow:
     work(inputs[0])
     spent = []
     for one in inputs:
@@ -154,7 +154,7 @@ def _timed(name: str, inputs: list, work: Callable, target_ms: float) -> BenchRo
     return BenchRow(name, f"{middle:.1f} ms (worst {max(spent):.1f})", f"<= {target_ms:.0f} ms", middle <= target_ms)
 
 
-def _listed(library: Library, name: str, *conditions: str, **how) -> BenchRow:  # type: ignore[no-untyped-def]
+def _listed(library: Library, name: str, *conditions: str, **how) -> BenchRow:
     spent = []
     for _ in range(3):
         started = time.perf_counter()

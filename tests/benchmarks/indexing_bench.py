@@ -57,7 +57,7 @@ def index_in_child(folder: Path, library: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
     )
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
 def run() -> list[BenchRow]:

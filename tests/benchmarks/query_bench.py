@@ -159,7 +159,7 @@ def _memory_beside_large_library(folder: Path) -> BenchRow:
     )
 
 
-def _milliseconds(work) -> float:  # type: ignore[no-untyped-def]
+def _milliseconds(work) -> float:
     started = time.perf_counter()
     work()
     return 1000 * (time.perf_counter() - started)

@@ -83,7 +83,7 @@ def expected_log() -> list[str]:
 def _no_unexpected_warning_is_logged(expected_log: list[str]) -> Iterator[None]:
     records: list[logging.LogRecord] = []
     watcher = logging.Handler(logging.WARNING)
-    watcher.emit = records.append  # type: ignore[method-assign]
+    watcher.emit = records.append
     root = logging.getLogger()
     root.addHandler(watcher)
     yield

@@ -63,7 +63,7 @@ def player() -> SpyPlayer:
 
 @pytest.fixture
 def audition(player: SpyPlayer) -> Audition:
-    return Audition(results=NoResults(), player=player, settings=Settings())  # type: ignore[arg-type]
+    return Audition(results=NoResults(), player=player, settings=Settings())
 
 
 def test_that_playing_begins_at_the_sound_once_its_place_is_known(audition: Audition, player: SpyPlayer) -> None:

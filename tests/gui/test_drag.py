@@ -256,7 +256,7 @@ def test_that_a_drop_that_comes_too_early_is_a_notice_and_the_next_one_works(
 
     def slowly(*args: object, **options: object) -> Path:
         assert may_go_on.wait(10)
-        return render_region(*args, **options)  # type: ignore[arg-type]
+        return render_region(*args, **options)
 
     monkeypatch.setattr(drag, "render_region", slowly)
     monkeypatch.setattr(drag, "_PATIENCE_S", 0.0)
@@ -334,7 +334,7 @@ def test_that_a_long_region_that_was_dropped_nowhere_is_not_written(
 
     def later(*args: object, **options: object) -> Path:
         assert is_given_up.wait(10)
-        return render_region(*args, **options)  # type: ignore[arg-type]
+        return render_region(*args, **options)
 
     monkeypatch.setattr(drag, "render_region", later)
     panel.open(write_sound(tmp_path / "long.wav", noise(30.0)), play=False)

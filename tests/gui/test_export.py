@@ -267,7 +267,7 @@ def test_that_the_meter_holds_its_peak_and_falls(qtbot: QtBot, qapp, theme: str)
     assert meter.level_db == FLOOR_DB
     assert meter.has_clipped
     assert "-60 dB" in meter.accessibleDescription()
-    apply_theme(qapp, theme)  # type: ignore[arg-type]
+    apply_theme(qapp, theme)
     meter.resize(200, 12)
     assert not meter.grab().toImage().isNull()
     apply_theme(qapp, "dark")

@@ -189,8 +189,8 @@ def test_that_the_menu_tells_what_was_chosen(panel: ResultsPanel, qtbot: QtBot) 
 def test_that_names_in_the_menu_stay_names(panel: ResultsPanel, library: MadeUpLibrary, qtbot: QtBot) -> None:
     from core.library import CollectionRow, TagCount
 
-    library.collections = lambda: [CollectionRow(5, "Sfx & <b>Foley</b>", 1)]  # type: ignore[method-assign]
-    library.tags = lambda: [TagCount("rock & roll", 2)]  # type: ignore[method-assign]
+    library.collections = lambda: [CollectionRow(5, "Sfx & <b>Foley</b>", 1)]
+    library.tags = lambda: [TagCount("rock & roll", 2)]
     panel.show_answer(answer(1, 2))
     panel.board.list.go_to(0)
     menu = panel.menu()

@@ -145,7 +145,7 @@ def test_that_left_right_and_letters_are_left_to_the_window(panel: ResultsPanel,
     panel.show_answer(answer(1, 2, 3))
     panel.focus()
     got: list[int] = []
-    panel.keyPressEvent = lambda event: got.append(event.key())  # type: ignore[method-assign]
+    panel.keyPressEvent = lambda event: got.append(event.key())
     for key in (Key.Key_Right, Key.Key_S, Key.Key_Left):
         QTest.keyClick(panel.board.list, key)
     assert panel.board.list.currentIndex().row() == 0

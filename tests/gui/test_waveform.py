@@ -305,7 +305,7 @@ def test_that_ten_hours_are_drawn_from_their_outline_at_once(stage: Stage, tmp_p
 def test_that_both_themes_draw_everything(
     qapp: QApplication, stage: Stage, settle: Callable[[], None], tmp_path: Path, theme: str
 ) -> None:
-    apply_theme(qapp, theme)  # type: ignore[arg-type]
+    apply_theme(qapp, theme)
     try:
         stage.open(write_sound(tmp_path / "a.wav", noise(1.0)), 1.0)
         stage.view.set_region(Span(0.25, 0.5))

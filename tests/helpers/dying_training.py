@@ -28,6 +28,6 @@ def dying(batches: Callable[[Any, int], Iterator[Any]], at: tuple[int, int]) -> 
 if __name__ == "__main__":
     epoch, batch = int(sys.argv[1]), int(sys.argv[2])
     for task in (RetrievalTask, CaptioningTask):
-        task.batches = dying(task.batches, (epoch, batch))  # type: ignore[method-assign,assignment]
+        task.batches = dying(task.batches, (epoch, batch))
     sys.argv[1:] = sys.argv[3:]
     main()

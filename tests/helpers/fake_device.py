@@ -85,7 +85,7 @@ class FakeOutput:
 
     def _wait_for_decoder(self, frames: int) -> None:
         """A test pulls a thousand times faster than a device does, which the decoder need not keep up with."""
-        mixer = self.stream.call.__self__.mixer  # type: ignore[attr-defined]
+        mixer = self.stream.call.__self__.mixer
         voice = mixer.voice
         if voice is not None and not mixer.is_paused:
             wait_until(lambda: voice.is_complete or voice.ring.filled >= frames, "the decoder goes on")

@@ -46,7 +46,7 @@ def desk_row(file_id: int, **changes: object) -> DeskRow:
         "size_bytes": 1_000,
         "mtime_ns": 0,
     }
-    return DeskRow(**{**values, **changes})  # type: ignore[arg-type]
+    return DeskRow(**{**values, **changes})
 
 
 def hit(file_id: int, relevance: float = 0.9, *, span: Span | None = MOMENT) -> Hit:

@@ -44,7 +44,7 @@ def test_that_a_warm_up_cannot_be_given_twice() -> None:
 @pytest.mark.parametrize(("undecayed", "shapes"), [("one-dimensional", [1, 1, 1]), ("biases", [1, 1]), ("none", [])])
 def test_that_weight_decay_leaves_out_what_it_should(undecayed: str, shapes: list[int]) -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
-    groups = decay_groups("it", module, undecayed=undecayed)  # type: ignore[arg-type]
+    groups = decay_groups("it", module, undecayed=undecayed)
     left_out = [parameter.ndim for group in groups if not group.decays for parameter in group.parameters]
     assert left_out == shapes
     assert sum(len(group.parameters) for group in groups) == 4

@@ -224,7 +224,7 @@ def test_that_tags_are_the_only_thing_tinytag_is_asked_for(tmp_path: Path, monke
 
     def get(**arguments: object) -> object:
         asked.append(bool(arguments["duration"]))
-        return original(**arguments)  # type: ignore[arg-type]
+        return original(**arguments)
 
     monkeypatch.setattr(tinytag.TinyTag, "get", get)
     read_metadata(write_sound(tmp_path / "a.ogg", noise(0.2), kind="OGG", subtype="VORBIS"))

@@ -26,7 +26,7 @@ from core.jobs import CancelToken
 
 
 def listed(catalogue: Catalogue, *conditions: object, **how: object) -> list[str]:
-    ids = ordered_ids(catalogue, *conditions, **how).tolist()  # type: ignore[arg-type]
+    ids = ordered_ids(catalogue, *conditions, **how).tolist()
     found = desk_rows(catalogue, ids)
     return [found[file_id].name for file_id in ids]
 

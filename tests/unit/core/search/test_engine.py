@@ -88,7 +88,7 @@ def engine_of(catalogue: Catalogue, folder: Path) -> SearchEngine:
     return SearchEngine(
         Repository(catalogue, model_id=MODEL, dimension=DIMENSION),
         open_index(folder, CatalogueVectors(catalogue, model_id=MODEL, dimension=DIMENSION), read_only=True),
-        encoder=NamedEncoder,  # type: ignore[arg-type]
+        encoder=NamedEncoder,
         clip_vector=lambda clip: MEANINGS[clip.path.stem],
         relevance=RELEVANCE,
     )

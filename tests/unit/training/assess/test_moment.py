@@ -53,11 +53,11 @@ def test_that_moments_are_judged_by_where_the_clip_was_put() -> None:
     samples[30 * RATE : 32 * RATE] = -0.5
     up, down = made_up_clip("0", category="a", caption="up"), made_up_clip("1", category="b", caption="down")
     right = Scene(samples, (up, down), (Span(3, 5), Span(30, 32)))
-    figures = moment_figures(_PitchEncoder(), [right], by_score())  # type: ignore[arg-type]
+    figures = moment_figures(_PitchEncoder(), [right], by_score())
     assert (figures.stored, figures.window, figures.peak, figures.onset) == (1.0, 1.0, 1.0, 1.0)
     assert (figures.alone, figures.questions, figures.events) == (1.0, 2, 2.0)
     wrong = Scene(samples, (up, down), (Span(20, 22), Span(12, 14)))
-    figures = moment_figures(_PitchEncoder(), [wrong], by_score())  # type: ignore[arg-type]
+    figures = moment_figures(_PitchEncoder(), [wrong], by_score())
     assert (figures.window, figures.peak, figures.onset) == (0.0, 0.0, 0.0)
 
 

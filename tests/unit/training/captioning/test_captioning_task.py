@@ -109,7 +109,7 @@ def test_that_every_clip_is_there_once_and_scenes_have_an_untruth(material: Capt
     assert sum(len(batch.targets) for batch in batches) == 18 + 4
     assert [len(batch.targets) for batch in of_scenes] == [4]
     decode = material.vocabulary.decode
-    for truth, untruth in zip(of_scenes[0].targets.tolist(), of_scenes[0].untrue_targets.tolist(), strict=True):  # type: ignore[union-attr]
+    for truth, untruth in zip(of_scenes[0].targets.tolist(), of_scenes[0].untrue_targets.tolist(), strict=True):
         assert decode(truth) != decode(untruth)
 
 
@@ -124,7 +124,7 @@ def test_that_captions_are_learned(material: CaptionMaterial) -> None:
             loss, parts = task.loss(batch)
             assert set(parts) in ({"clips"}, {"scenes", "untruth"})
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         task.module.eval()
     after = task.validate()

@@ -186,13 +186,13 @@ def fit() -> OrderFit:
     scenes = drawn(200, seed=2)
     captions, tests = judged(scenes)
     scores = np.random.default_rng(3).normal(size=(200, 200)).astype(np.float32) + 2 * np.eye(200, dtype=np.float32)
-    return fit_order(Hearing(scenes, 0.2), captions, tests, scores, top=8)  # type: ignore[arg-type]
+    return fit_order(Hearing(scenes, 0.2), captions, tests, scores, top=8)
 
 
 def test_that_what_was_fitted_judges_other_scenes(fit: OrderFit) -> None:
     scenes = drawn(200, seed=4)
     _, tests = judged(scenes)
-    found = accuracies(OrderedLoss(Hearing(scenes, 0.2), fit), tests)  # type: ignore[arg-type]
+    found = accuracies(OrderedLoss(Hearing(scenes, 0.2), fit), tests)
     assert set(found) == set(PAPER)
     assert all(accuracy.share > 0.85 for accuracy in found.values())
 
@@ -206,7 +206,7 @@ def test_that_the_order_a_decoder_likes_says_nothing_of_two_sounds_at_once(fit: 
 
     scenes = drawn(200, seed=4)
     _, tests = judged(scenes)
-    found = accuracies(OrderedLoss(_Partial(scenes, 0.2), fit), tests)  # type: ignore[arg-type]
+    found = accuracies(OrderedLoss(_Partial(scenes, 0.2), fit), tests)
     assert found["invert/sup"].share > 0.85
     # Of two in a row they count as they are.
     assert found["invert/seq"].share < 0.85
@@ -217,14 +217,14 @@ def test_that_the_tagger_tells_what_stands_in_front_where_the_others_doubt() -> 
     for tagger_doubt in (6.0, 0.2):
         captions, tests = judged(drawn(300, seed=8))
         fit = fit_order(
-            Hearing(drawn(300, seed=8), 6.0, tagger_doubt=tagger_doubt),  # type: ignore[arg-type]
+            Hearing(drawn(300, seed=8), 6.0, tagger_doubt=tagger_doubt),
             captions,
             tests,
             np.eye(300, dtype=np.float32),
             top=2,
         )
         others = drawn(300, seed=9)
-        found = accuracies(OrderedLoss(Hearing(others, 6.0, tagger_doubt=tagger_doubt), fit), judged(others)[1])  # type: ignore[arg-type]
+        found = accuracies(OrderedLoss(Hearing(others, 6.0, tagger_doubt=tagger_doubt), fit), judged(others)[1])
         shares.append(found["invert/sup"].share)
     assert shares[0] < 0.75
     assert shares[1] > 0.9
@@ -261,7 +261,7 @@ def test_that_a_text_is_heard_through_its_like_and_through_its_classes() -> None
     relevance = Relevance(Calibration(text=plain, clip=plain), axes)
     # The known texts say of both sounds what is said of neither otherwise: the dog's lies where the rain is heard.
     knowing, deaf = (
-        OrderWitness(None, None, scenes, _Search(), relevance, _TextHead(vectors))  # type: ignore[arg-type]
+        OrderWitness(None, None, scenes, _Search(), relevance, _TextHead(vectors))
         for vectors in (torch.eye(2).flip(0), None)
     )
     rows, texts = np.asarray([0, 0, 1]), ["a dog barks", "rain falls", "a dog barks"]
@@ -285,7 +285,7 @@ def test_that_both_relations_clear_what_the_paper_reached_by_about_the_same() ->
     blurred.scenes.change += np.random.default_rng(7).normal(0, 1.0, blurred.scenes.change.shape).astype(np.float32)
     captions, tests = judged(scenes)
     scores = np.eye(300, dtype=np.float32)
-    found = accuracies(OrderedLoss(blurred, fit_order(blurred, captions, tests, scores, top=8)), tests)  # type: ignore[arg-type]
+    found = accuracies(OrderedLoss(blurred, fit_order(blurred, captions, tests, scores, top=8)), tests)
     clear = {name: found[name].share - PAPER[name] for name in ("replace/seq2sup", "replace/sup2seq")}
     assert max(found[name].share for name in clear) < 0.99
     assert abs(clear["replace/seq2sup"] - clear["replace/sup2seq"]) < 0.06
@@ -295,12 +295,12 @@ def test_that_a_witness_who_hears_nothing_tells_no_order(fit: OrderFit) -> None:
     scenes = drawn(300, seed=5)
     _, tests = judged(scenes)
     deaf = Hearing([(KINDS, KINDS, follows) for _, _, follows in scenes], 0.2)
-    found = accuracies(OrderedLoss(deaf, fit), tests)  # type: ignore[arg-type]
+    found = accuracies(OrderedLoss(deaf, fit), tests)
     assert all(abs(found[name].share - 0.5) < 0.12 for name in ("invert/seq", "invert/sup", "replace/BAT"))
 
 
 def test_that_a_caption_of_one_sound_is_judged_by_its_fit(fit: OrderFit) -> None:
     scenes = [(0, 1, True), (2, 3, True)]
-    loss = OrderedLoss(Hearing(scenes, 0.0), fit)  # type: ignore[arg-type]
+    loss = OrderedLoss(Hearing(scenes, 0.0), fit)
     own, other = loss(np.asarray([0, 1]), ["a k0 sounds", "a k0 sounds"])
     assert own < other

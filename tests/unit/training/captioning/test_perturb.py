@@ -17,7 +17,7 @@ CLIPS = [
     for number in range(4)
 ]
 SCENES = [
-    Scene(first, second, relation, 0)  # type: ignore[arg-type]
+    Scene(first, second, relation, 0)
     for relation in ("sequence", "superposition")
     for first in range(4)
     for second in range(4)

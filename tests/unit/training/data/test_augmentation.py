@@ -128,7 +128,7 @@ def test_that_frequency_warping_and_patchout_are_there_for_training_alone() -> N
     assert torch.equal(warp.eval()(mel), mel)
     options = {"time_patchout": 15, "frequency_patchout": 2}
     with torch.device("meta"):  # its 86 million parameters are not needed here
-        trunk = create_encoder("passt-s-p16-s16-128-ap468", **options).trunk  # type: ignore[arg-type]
+        trunk = create_encoder("passt-s-p16-s16-128-ap468", **options).trunk
     assert (trunk.time_patchout, trunk.frequency_patchout) == (15, 2)
 
 

@@ -98,12 +98,12 @@ def test_that_an_unreadable_sound_is_counted_and_the_rest_goes_on(tmp_path: Path
 def test_that_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     dataset = folder_of_sounds(tmp_path / "data", 6)
 
-    def stopped(clips: tuple[Clip, ...]):  # type: ignore[no-untyped-def]
+    def stopped(clips: tuple[Clip, ...]):
         yield from clips[:3]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        DecodedSounds(tmp_path / "out", sample_rate_hz=32_000).prepare(dataset, progress=stopped)  # type: ignore[arg-type]
+        DecodedSounds(tmp_path / "out", sample_rate_hz=32_000).prepare(dataset, progress=stopped)
     there = len(decoded_files(tmp_path / "out"))
     assert there >= 3
     with (tmp_path / "out" / "digests.jsonl").open("a", encoding="utf-8") as file:

@@ -198,15 +198,15 @@ def test_that_a_stopped_writing_goes_on_and_computes_nothing_twice(tmp_path: Pat
     scenes = plan_scenes(files(tmp_path)[:3], count=6, seed=0)
 
     def stopped(path: Path) -> FloatArray:
-        stopped.left -= 1  # type: ignore[attr-defined]
-        if stopped.left < 0:  # type: ignore[attr-defined]
+        stopped.left -= 1
+        if stopped.left < 0:
             raise KeyboardInterrupt
         return write_sound_samples(path)
 
     def write_sound_samples(path: Path) -> FloatArray:
         return soundfile.read(path, dtype="float32")[0]
 
-    stopped.left = 7  # type: ignore[attr-defined]
+    stopped.left = 7
     with pytest.raises(KeyboardInterrupt):
         write_scenes(scenes, tmp_path / "out", read=stopped)
     first = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "audio").iterdir()}

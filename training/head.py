@@ -150,8 +150,7 @@ def finish_heads(
         vectors = torch.cat([texts.joined(part) for part in torch.split(sentences, _BATCH)])
         texts.echo.set_texts(*_known_texts(sentences, vectors, len(texts.echo.vectors), seed=recipe.seed))
         _, levels = _known_texts(sentences, vectors, len(sounds.level.vectors), seed=recipe.seed)
-        heard = zip(torch.split(data.embeddings[0], _BATCH), torch.split(data.logits[0], _BATCH), strict=True)
-        sounds.level.set_texts(levels, torch.cat([sounds.joined(*part) for part in heard]))
+        sounds.level.set_texts(levels, torch.cat([sounds.joined(*part) for part in _trunk_batches(data)]))
     return sounds, texts
 
 
@@ -186,13 +185,16 @@ def _set_timbre(timbre: TimbreHead, embeddings: Tensor, worn: tuple[TrunkFeature
     timbre.set_map(weight=as_tensor(weight), bias=as_tensor(bias))
 
 
+def _trunk_batches(data: TrainingSet) -> Iterator[tuple[Tensor, Tensor]]:
+    """What the trunk says of all sounds, (b, e) and (b, c) at a time."""
+    return zip(torch.split(data.embeddings[0], _BATCH), torch.split(data.logits[0], _BATCH), strict=True)
+
+
 def _joint_map(sounds: BlendedAudioHead, texts: BlendedTextHead, data: TrainingSet) -> Tensor:
     """The j directions in which what is learned from differs most, orthonormal: (l + c, j)."""
 
     def heard() -> Iterator[Tensor]:
-        for embedding, logits in zip(
-            torch.split(data.embeddings[0], _BATCH), torch.split(data.logits[0], _BATCH), strict=True
-        ):
+        for embedding, logits in _trunk_batches(data):
             share = torch.full((len(logits), 1), _SOUND_SHARE)
             yield _side_by_side(sounds.learned(embedding, logits), sounds.learned.profile(logits), share)
 

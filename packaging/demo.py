@@ -16,7 +16,7 @@ SEARCHES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("A description; its words stand in no file name.", ("night insects chirping",)),
     ("The moment inside a longer recording counts, too.", ("hoot of an owl in the forest",)),
     ("Another.", ("heavy rain with thunder",)),
-    ("And another.", ("breaking window",)),
+    ("And another.", ("heavy wooden door slams",)),
     ("A description with a negative.", ("music", "--not", "drums")),
     ("An example clip: six seconds of a scene.", ("--like", f"{SAMPLES}/scenes/Scene Street Emergency.ogg@18-24")),
     (

@@ -87,22 +87,3 @@ def telephone(
             )
             place(studio, canvas, burst(studio, 0.004, 2000, 12000), start_s + float(at_s), 0.25)
     return canvas
-
-
-def beeps(
-    studio: Studio,
-    *,
-    times_s: tuple[float, ...],
-    hz: float = 2050.0,
-    length_s: float = 0.08,
-    square: float = 1.0,
-    duration_s: float = 3.0,
-) -> Signal:
-    """Electronic beeps, from a sine to a square."""
-    canvas = studio.silence(duration_s)
-    for at_s in times_s:
-        partials = [1.0, 0, square / 3, 0, square / 5, 0, square / 7]
-        n = length_s
-        edge = line(studio, n, [(0, 0), (0.003, 1.0), (n - 0.004, 1.0), (n, 0)])
-        place(studio, canvas, tone(studio, np.full(studio.length(n), hz), partials) * edge, at_s, 0.8)
-    return canvas

@@ -1,4 +1,4 @@
-"""People: steps, hands, heart, breath, whistling."""
+"""People: steps."""
 
 from __future__ import annotations
 
@@ -6,34 +6,13 @@ import numpy as np
 from synthesis import (
     Signal,
     Studio,
-    band,
     burst,
-    decay,
     dense_body,
-    glide,
-    level,
     modes,
     place,
     resonate,
-    tone,
     unit,
 )
-
-
-def heartbeat(studio: Studio, *, per_minute: float = 70.0, duration_s: float = 5.0, depth_hz: float = 55.0) -> Signal:
-    """Lub and dub: two dull thumps, the second higher and shorter."""
-    canvas = studio.silence(duration_s)
-    period_s = 60.0 / per_minute
-    for at_s in np.arange(0.15, duration_s - 0.4, period_s):
-        start = float(at_s) + studio.rng.normal(0, 0.01)
-        for offset_s, hz, n, gain in (
-            (0.0, depth_hz, 0.16, 1.0),
-            (0.3 * min(period_s, 1.0) + 0.03, depth_hz * 1.3, 0.12, 0.7),
-        ):
-            thump = tone(studio, glide(studio, n, [(0, hz * 1.5), (n, hz * 0.9)]), [1.0, 0.5, 0.2])
-            thump = thump + 0.5 * band(studio, studio.noise(n), 30, 160)
-            place(studio, canvas, thump * decay(studio, n, n * 0.9, attack_s=0.02), start + offset_s, gain)
-    return canvas
 
 
 def _wood_step(studio: Studio, weight: float) -> Signal:
@@ -90,24 +69,3 @@ def footsteps(
             toe = STEPS[floor](studio, weight * 0.8)
             place(studio, canvas, toe, at_s + studio.around(0.09, 0.1), studio.around(0.28, 0.2))
     return canvas
-
-
-def whistling(studio: Studio, *, notes: tuple[tuple[float, float], ...], pitch_hz: float = 1200.0) -> Signal:
-    """Lips: almost a sine with breath around it; notes are (semitones, seconds)."""
-    points, at_s = [], 0.0
-    for semitones, length_s in notes:
-        hz = pitch_hz * 2 ** (semitones / 12)
-        points += [(at_s + 0.04, hz), (at_s + length_s - 0.03, hz)]
-        at_s += length_s
-    total_s = at_s + 0.1
-    pitch = glide(studio, total_s, points)
-    pitch = pitch * (1 + 0.008 * np.sin(2 * np.pi * 5.5 * studio.time(total_s)) + 0.003 * studio.wander(total_s, 9))
-    edge, start = studio.silence(total_s), 0.0
-    for _, length_s in notes:
-        n = studio.length(length_s * 0.95)
-        at = studio.length(start)
-        edge[at : at + n] = np.sin(np.pi * np.linspace(0, 1, n)) ** 0.3
-        start += length_s
-    breath = band(studio, studio.noise(total_s), pitch_hz * 0.7, pitch_hz * 2.5, 1)
-    sound = edge * (tone(studio, pitch, [1.0, 0.04, 0.015]) + 0.035 * level(breath))
-    return sound

@@ -1,4 +1,4 @@
-"""Film and game effects: shots, explosions, whooshes, lasers, interface sounds."""
+"""Film and game effects: shots, explosions, whooshes, lasers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from synthesis import (
     level,
     peak_gain,
     place,
+    rolloff,
     saturate,
     shape_over_time,
     tone,
@@ -100,4 +101,27 @@ def whoosh(
             return both
 
         place(studio, canvas, level(shape_over_time(studio, noise, gain)) * arc, start_s, 0.35)
+    return canvas
+
+
+def laser(
+    studio: Studio,
+    *,
+    times_s: tuple[float, ...] = (0.05,),
+    start_hz: float = 3200.0,
+    end_hz: float = 220.0,
+    shot_s: float = 0.32,
+    buzz: float = 0.5,
+    bend: float = 0.12,
+    duration_s: float = 1.2,
+) -> Signal:
+    """A beam weapon: a bright tone that falls fast, its sidebands, a short hiss."""
+    canvas = studio.silence(duration_s)
+    halfway_hz = start_hz * (end_hz / start_hz) ** 0.45
+    for at_s in times_s:
+        pitch = glide(studio, shot_s, [(0, start_hz), (bend * shot_s, halfway_hz), (shot_s, end_hz)])
+        sidebands = 1 + buzz * np.sin(2 * np.pi * np.cumsum(0.51 * pitch) / studio.rate_hz)
+        beam = tone(studio, pitch, rolloff(9, -7)) * sidebands * decay(studio, shot_s, 1.3 * shot_s, attack_s=0.002)
+        hiss = np.pad(burst(studio, min(0.08, shot_s / 2), 2500, 15000), (0, len(beam)))[: len(beam)]
+        place(studio, canvas, unit(beam) + 0.25 * hiss, at_s, studio.around(0.85, 0.05))
     return canvas

@@ -1,4 +1,4 @@
-"""Doors, glass, clocks, keyboards, coins: struck bodies and series of clicks."""
+"""Doors, glass, clocks, keyboards, taps: struck bodies and series of clicks and drops."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import numpy as np
 from synthesis import (
     Signal,
     Studio,
+    band,
     burst,
+    decay,
+    dense_body,
+    glide,
     modes,
     place,
+    tone,
     unit,
 )
 
@@ -35,6 +40,70 @@ def knock(
         panel = unit(modes(studio, n, partials, spread=0.3))
         click = _fit(studio, burst(studio, 0.012, 900, 5000), n)
         place(studio, canvas, panel + hard * click, at_s, studio.around(0.85, 0.1))
+    return canvas
+
+
+def _latch(studio: Studio) -> Signal:
+    bolt = [
+        (studio.around(hz, 0.2), level, t60_s)
+        for hz, level, t60_s in ((1500, 1, 0.05), (2700, 0.8, 0.04), (4300, 0.5, 0.03))
+    ]
+    return unit(modes(studio, 0.12, [*bolt, (420, 0.6, 0.05)], spread=0.4))
+
+
+def slam(
+    studio: Studio,
+    *,
+    body_hz: float = 85.0,
+    boards_s: float = 0.45,
+    latch: float = 0.5,
+    rattles: int = 3,
+    boom: float = 1.0,
+    air: float = 0.4,
+    duration_s: float = 2.0,
+) -> Signal:
+    """A door falls shut: the air before it, the blow on the frame, its boards, the latch that jumps and settles."""
+    canvas = studio.silence(duration_s)
+    at_s, before_s = 0.35, 0.3
+    rush = band(studio, studio.noise(before_s, tilt_db=-3), 80, 900) * np.linspace(0, 1, studio.length(before_s)) ** 3
+    place(studio, canvas, unit(rush), at_s - before_s, 0.12 * air)
+    panel = dense_body(studio, body_hz, 40 * body_hz, count=70, t60_s=boards_s, tilt=-0.75)
+    place(studio, canvas, unit(modes(studio, boards_s, panel, spread=0.3)), at_s, 0.8)
+    place(studio, canvas, burst(studio, 0.09, 60, 2600, attack_s=0.001), at_s, 0.9)
+    n = 0.35
+    fall = glide(studio, n, [(0, 1.3 * body_hz), (0.08, 0.75 * body_hz), (n, 0.6 * body_hz)])
+    place(studio, canvas, tone(studio, fall, [1.0, 0.3]) * decay(studio, n, 0.3, attack_s=0.002), at_s, 0.8 * boom)
+    at_s += 0.012
+    for number in range(rattles + 1):
+        place(studio, canvas, _latch(studio), at_s, 0.5 * latch * 0.62**number)
+        place(studio, canvas, burst(studio, 0.01, 1200, 9000), at_s, 0.35 * latch * 0.62**number)
+        at_s += studio.around(0.07 * 0.8**number, 0.25)
+    return canvas
+
+
+def drip(
+    studio: Studio,
+    *,
+    per_second: float = 1.4,
+    regular: float = 0.9,
+    pitch_hz: float = 900.0,
+    deep: float = 1.0,
+    splash: float = 0.25,
+    duration_s: float = 5.0,
+) -> Signal:
+    """Drops into standing water: a small splash each, then the bubble that rings and rises."""
+    canvas = studio.silence(duration_s)
+    at_s, n = 0.3, 0.14 * deep
+    while at_s < duration_s - 0.4:
+        for _ in range(1 + (studio.rng.uniform() < 0.25)):
+            base = studio.around(pitch_hz, 0.18)
+            rise = glide(studio, n, [(0, base), (n, base * studio.rng.uniform(1.25, 1.9))])
+            bubble = tone(studio, rise, [1.0, 0.08]) * decay(studio, n, 0.9 * n, attack_s=0.002)
+            rings_s = at_s + studio.rng.uniform(0.01, 0.04)
+            place(studio, canvas, burst(studio, 0.006, 2500, 12000), at_s, splash * studio.around(1.0, 0.4))
+            place(studio, canvas, bubble, rings_s, studio.around(0.7, 0.25))
+            at_s += studio.rng.uniform(0.05, 0.14) * (1 - regular)
+        at_s += studio.around(1 / per_second, 0.6 * (1 - regular) + 0.03)
     return canvas
 
 

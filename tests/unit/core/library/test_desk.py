@@ -197,6 +197,7 @@ def test_that_results_are_sorted_by_any_column(library):
     assert library.list_files(order="name", descending=True, among=hits[:2]).size == 2
 
 
+@pytest.mark.slow
 def test_that_a_watched_folder_tells_of_a_new_sound_until_the_library_is_closed(library, sounds, tmp_path):
     told, heard = [], threading.Event()
     watcher = library.watch(lambda root: (told.append(root), heard.set()))
@@ -209,6 +210,7 @@ def test_that_a_watched_folder_tells_of_a_new_sound_until_the_library_is_closed(
     assert watcher.is_closed
 
 
+@pytest.mark.slow
 def test_that_a_library_is_opened_and_browsed_without_torch(library):
     library.close()
     code = (

@@ -27,6 +27,9 @@ from core.jobs import CancelToken
 from core.library import Library, models
 from core.search.query import ClipPart, Query, build_query
 
+# Whole libraries are embedded anew: ten seconds together.
+pytestmark = pytest.mark.slow
+
 OLD, NEW, NEWER = "earshot-base-1.0.0", "earshot-base-2.0.0", "earshot-base-3.0.0"
 Answers = tuple[list[tuple[str, float]], ...]
 
@@ -353,7 +356,6 @@ def dies(code: str) -> bool:
     return done.returncode != 0
 
 
-@pytest.mark.slow
 def test_that_a_death_while_a_copy_is_made_leaves_none_and_the_next_run_makes_it(ship, opened, sounds, program):
     library = indexed(opened(), sounds)
     before = answers(library, sounds)
@@ -372,7 +374,6 @@ def test_that_a_death_while_a_copy_is_made_leaves_none_and_the_next_run_makes_it
     assert answers(opened(), sounds) == before
 
 
-@pytest.mark.slow
 def test_that_a_death_while_a_copy_is_deleted_is_made_up_for(ship, opened, sounds, program):
     library = indexed(opened(), sounds)
     place = library.folder / "models"
@@ -386,7 +387,6 @@ def test_that_a_death_while_a_copy_is_deleted_is_made_up_for(ship, opened, sound
     assert moment == 8, "the renaming, five files and the folder were each died at"
 
 
-@pytest.mark.slow
 def test_that_a_death_in_the_midst_of_the_change_leaves_the_old_model_answering(ship, opened, sounds, program):
     library = indexed(opened(), sounds)
     before = answers(library, sounds)

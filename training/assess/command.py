@@ -26,7 +26,7 @@ from training.measure import EncoderEmbedder
 
 NOT_TAKES = ("fredbuhl/EmoGator",)
 """Sources whose groups are one person's different sounds, not takes of one sound."""
-_SCENES = 60
+_SCENES = 200
 
 
 def assess(model: Path, data: Path, console: Console, *, picture: Path | None = None) -> None:

@@ -53,10 +53,10 @@ def test_that_options_are_read():
 def test_that_a_command_runs_in_the_terminal(tmp_path):
     done = run("status", "--library", tmp_path / "library", "--json")
     assert done.returncode == 3, "there is no such library to read"
-    made = run("index", RESOURCES / "samples" / "people", "--library", tmp_path / "library", "--json", "--jobs", "1")
+    made = run("index", RESOURCES / "samples" / "alarms", "--library", tmp_path / "library", "--json", "--jobs", "1")
     assert made.returncode == 0, made.stderr
     status = run("status", "--library", tmp_path / "library", "--json")
-    assert json.loads(status.stdout)["ready"] == 9
+    assert json.loads(status.stdout)["ready"] == 6
 
 
 def test_that_the_version_is_told_without_a_window(capsys):

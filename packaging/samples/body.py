@@ -8,6 +8,7 @@ from synthesis import (
     Studio,
     burst,
     dense_body,
+    fitted,
     modes,
     place,
     resonate,
@@ -19,7 +20,7 @@ def _wood_step(studio: Studio, weight: float) -> Signal:
     n = 0.3
     seedling = Studio(studio.rate_hz, np.random.default_rng(5))  # the same boards under every step
     boards = dense_body(seedling, 85 / weight, 2600, count=45, t60_s=0.16, tilt=-0.55)
-    hit = np.pad(burst(studio, 0.012, 60, 3500, attack_s=0.002), (0, studio.length(n)))[: studio.length(n)]
+    hit = fitted(burst(studio, 0.012, 60, 3500, attack_s=0.002), studio.length(n))
     bent = [(f, studio.around(a, 0.3), t) for f, a, t in boards]
     return unit(unit(resonate(studio, hit, bent)) + 0.5 * hit)
 
@@ -28,7 +29,7 @@ def _hard_step(studio: Studio, weight: float) -> Signal:
     n = 0.2
     seedling = Studio(studio.rate_hz, np.random.default_rng(6))
     stone = dense_body(seedling, 260 / weight, 6000, count=30, t60_s=0.05, tilt=-0.1)
-    hit = np.pad(burst(studio, 0.006, 400, 9000), (0, studio.length(n)))[: studio.length(n)]
+    hit = fitted(burst(studio, 0.006, 400, 9000), studio.length(n))
     sound = resonate(studio, hit, [(f, studio.around(a, 0.4), t) for f, a, t in stone])
     scuff = burst(studio, 0.05, 1500, 8000, attack_s=0.01)
     out = unit(sound) + 0.6 * hit

@@ -10,6 +10,7 @@ from synthesis import (
     band_gain,
     burst,
     decay,
+    fitted,
     glide,
     level,
     peak_gain,
@@ -70,7 +71,7 @@ def gunshot(
         low = tone(studio, glide(studio, n, [(0, 240 / heavy), (0.06, 85 / heavy), (n, 55)]), [1.0, 0.4]) * decay(
             studio, n, 0.2
         )
-        snap = np.pad(burst(studio, 0.005, 1500, 18000, attack_s=0.0001), (0, studio.length(n)))[: studio.length(n)]
+        snap = fitted(burst(studio, 0.005, 1500, 18000, attack_s=0.0001), len(shock))
         shot = saturate(unit(shock) + 0.6 * low + 0.8 * snap, 3.0)
         place(studio, canvas, shot, at_s, studio.around(0.9, 0.05))
         for _ in range(4):
@@ -122,6 +123,6 @@ def laser(
         pitch = glide(studio, shot_s, [(0, start_hz), (bend * shot_s, halfway_hz), (shot_s, end_hz)])
         sidebands = 1 + buzz * np.sin(2 * np.pi * np.cumsum(0.51 * pitch) / studio.rate_hz)
         beam = tone(studio, pitch, rolloff(9, -7)) * sidebands * decay(studio, shot_s, 1.3 * shot_s, attack_s=0.002)
-        hiss = np.pad(burst(studio, min(0.08, shot_s / 2), 2500, 15000), (0, len(beam)))[: len(beam)]
+        hiss = fitted(burst(studio, min(0.08, shot_s / 2), 2500, 15000), len(beam))
         place(studio, canvas, unit(beam) + 0.25 * hiss, at_s, studio.around(0.85, 0.05))
     return canvas

@@ -10,17 +10,13 @@ from synthesis import (
     burst,
     decay,
     dense_body,
+    fitted,
     glide,
     modes,
     place,
     tone,
     unit,
 )
-
-
-def _fit(studio: Studio, sound: Signal, duration_s: float) -> Signal:
-    n = studio.length(duration_s)
-    return np.pad(sound, (0, max(0, n - len(sound))))[:n]
 
 
 def knock(
@@ -38,7 +34,7 @@ def knock(
         n = 0.22
         partials = [(body_hz * r * studio.around(1.0, 0.01), 1.0 / r**0.7, 0.13 / r**0.5) for r in ratios]
         panel = unit(modes(studio, n, partials, spread=0.3))
-        click = _fit(studio, burst(studio, 0.012, 900, 5000), n)
+        click = fitted(burst(studio, 0.012, 900, 5000), studio.length(n))
         place(studio, canvas, panel + hard * click, at_s, studio.around(0.85, 0.1))
     return canvas
 
@@ -149,7 +145,7 @@ def typing(
                 ],
                 spread=0.4,
             )
-            noise = _fit(studio, burst(studio, 0.009, 1500, 9000), n)
+            noise = fitted(burst(studio, 0.009, 1500, 9000), studio.length(n))
             place(studio, canvas, 0.6 * unit(plate) + click * noise, at_s + offset_s, studio.around(0.6 * gain, 0.25))
         at_s += studio.around(1.0 / keys_per_s, 0.4) + (0.35 if studio.rng.uniform() < 0.05 else 0.0)
     return canvas
@@ -174,7 +170,7 @@ def clock(
                 studio, n, [(pitch, 1.0, 0.02), (pitch * 1.63, 0.7, 0.015), (pitch * 2.4, 0.5, 0.01)], spread=0.1
             )
             case = modes(studio, n, [(body_hz, 1.0, 0.06), (body_hz * 1.8, 0.6, 0.05)], spread=0.1)
-            click = _fit(studio, burst(studio, 0.004, 2000, 12000), n)
+            click = fitted(burst(studio, 0.004, 2000, 12000), studio.length(n))
             place(
                 studio,
                 canvas,

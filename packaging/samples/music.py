@@ -11,6 +11,7 @@ from synthesis import (
     band,
     burst,
     decay,
+    fitted,
     glide,
     level,
     line,
@@ -72,7 +73,7 @@ def kick(studio: Studio) -> Signal:
     """A bass drum."""
     n = 0.35
     skin = tone(studio, glide(studio, n, [(0, 160), (0.03, 75), (n, 48)]), [1.0, 0.15]) * decay(studio, n, 0.35)
-    return skin + 0.25 * np.pad(burst(studio, 0.008, 800, 6000), (0, len(skin)))[: len(skin)]
+    return skin + 0.25 * fitted(burst(studio, 0.008, 800, 6000), len(skin))
 
 
 def snare(studio: Studio) -> Signal:

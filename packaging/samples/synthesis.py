@@ -255,6 +255,11 @@ def place(studio: Studio, canvas: Signal, sound: Signal, at_s: float, gain: floa
     canvas[start : start + len(piece)] += gain * piece
 
 
+def fitted(sound: Signal, length: int) -> Signal:
+    """Cut, or followed by silence, to `length` samples."""
+    return np.pad(sound, (0, max(0, length - len(sound))))[:length]
+
+
 def unit(sound: Signal) -> Signal:
     """Scaled to a peak of 1."""
     return sound / max(float(np.max(np.abs(sound))), 1e-12)

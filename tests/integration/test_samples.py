@@ -27,6 +27,9 @@ RERENDERED = (
     "animals/Owl Two Hoots.ogg",
     "animals/Tree Frog Quick Croaks.aiff",
     "house/Drinking Glass Breaks.flac",
+    "house/Front Door Slam.flac",
+    "house/WATRDrip_Slow Drips_EAR_Demo.ogg",
+    "effects/LASRGun_Single Shot_EAR_Demo.ogg",
     "alarms/Telephone One Ring.wav",
 )
 
